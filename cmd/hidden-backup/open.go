@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"hiddenbackup/core"
+	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/progress"
+)
+
+// maxPassphrase bounds what is read of a passphrase's line.
+const maxPassphrase = 4096
+
+// manifestBytes reads the manifest that --manifest names.
+func (a *app) manifestBytes() ([]byte, error) {
+	switch a.manifest {
+	case "":
+		return nil, usage("which manifest? name it with --manifest FILE, or - for standard input")
+	case "-":
+		return manifest.Read(a.in)
+	}
+	return manifest.Load(a.manifest)
+}
+
+// open asks for the passphrase and opens the manifest.
+func (a *app) open(ctx context.Context) (*manifest.Opened, error) {
+	data, err := a.manifestBytes()
+	if err != nil {
+		return nil, err
+	}
+	pass, err := a.passphrase("Passphrase: ")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(pass)
+	return manifest.Open(data, pass)
+}
+
+// passphrase gets the passphrase of an existing manifest from where the flags
+// say, or from the terminal, without echo. The caller wipes it.
+func (a *app) passphrase(prompt string) ([]byte, error) {
+	switch {
+	case a.passphraseFile != "":
+		f, err := os.Open(a.passphraseFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the passphrase: %w", err)
+		}
+		defer f.Close()
+		return firstLine(f)
+	case a.passphraseFD >= 0:
+		f := os.NewFile(uintptr(a.passphraseFD), "passphrase")
+		if f == nil {
+			return nil, usage("--passphrase-fd %d is not an open file", a.passphraseFD)
+		}
+		return firstLine(f)
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, usage("there is no terminal to ask for the passphrase; use --passphrase-fd or --passphrase-file")
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, prompt)
+	defer fmt.Fprintln(tty)
+	return term.ReadPassword(int(tty.Fd()))
+}
+
+func firstLine(r io.Reader) ([]byte, error) {
+	line, err := bufio.NewReaderSize(io.LimitReader(r, maxPassphrase+1), maxPassphrase+1).ReadSlice('\n')
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, fmt.Errorf("reading the passphrase: %w", err)
+	}
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) == 0 {
+		return nil, usage("the passphrase is empty")
+	}
+	if len(line) > maxPassphrase {
+		return nil, usage("the passphrase is longer than %d bytes", maxPassphrase)
+	}
+	return line, nil
+}
+
+// newPassphrase gets one for a manifest to be sealed: from the flags, or
+// generated, shown and typed back. choose lets the owner make one up.
+func (a *app) newPassphrase(choose bool) ([]byte, error) {
+	if a.passphraseFile != "" || a.passphraseFD >= 0 {
+		pass, err := a.passphrase("")
+		if err != nil {
+			return nil, err
+		}
+		return pass, manifest.CheckStrength(pass)
+	}
+	if choose {
+		return a.chosenPassphrase()
+	}
+	generated, bits, err := manifest.GeneratePassphrase()
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(a.err, "Your passphrase, %.0f bits strong:\n\n    %s\n\nLearn it by heart. Nobody can recover it, and without it the manifest is noise.\n", bits, generated)
+	for {
+		typed, err := a.passphrase("Type it back: ")
+		if err != nil {
+			return nil, err
+		}
+		same := bytes.Equal(bytes.Join(bytes.Fields(typed), []byte(" ")), generated)
+		clear(typed)
+		if same {
+			return generated, nil
+		}
+		fmt.Fprintln(a.err, "That was not it. Try again, or stop with Ctrl-C.")
+	}
+}
+
+func (a *app) chosenPassphrase() ([]byte, error) {
+	first, err := a.passphrase("New passphrase: ")
+	if err != nil {
+		return nil, err
+	}
+	if err := manifest.CheckStrength(first); err != nil {
+		return nil, err
+	}
+	second, err := a.passphrase("The same again: ")
+	if err != nil {
+		return nil, err
+	}
+	defer clear(second)
+	if !bytes.Equal(first, second) {
+		return nil, usage("the two were not the same")
+	}
+	return first, nil
+}
+
+// withGrid opens the manifest, connects, and runs work on the grid; progress is
+// shown throughout, and what Connect started is stopped at the end.
+func (a *app) withGrid(ctx context.Context, work func(*core.Grid, *progress.Tracker) error) error {
+	opened, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	return a.withOpened(ctx, opened, work)
+}
+
+func (a *app) withOpened(ctx context.Context, opened *manifest.Opened, work func(*core.Grid, *progress.Tracker) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	access, err := core.NewAccess(opened)
+	if err != nil {
+		return err
+	}
+	t := new(progress.Tracker)
+	stop := a.watch(t)
+	defer stop()
+	g, err := core.Connect(ctx, a.config, access, t)
+	if err != nil {
+		return err
+	}
+	err = work(g, t)
+	if cerr := g.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

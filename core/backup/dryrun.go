@@ -1,0 +1,115 @@
+package backup
+
+import (
+	"context"
+
+	"hiddenbackup/core/internal/localfs"
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/vault"
+)
+
+// Estimate is what a run would do, as far as it can be known without reading
+// files.
+type Estimate struct {
+	Entries, Files          uint64
+	Bytes                   int64
+	New, Changed, Unchanged uint64 // files
+	// ToRead is the size of the new and changed files: what is sent is at
+	// most that, less what compression and known content save.
+	ToRead   int64
+	Problems []Problem
+	LeftOut  map[localfs.ExcludeReason]uint64
+	Parent   uint64
+}
+
+// DryRun walks the folders and compares them with the newest snapshot. It
+// changes nothing, on disk or on the grid.
+func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
+	est := Estimate{LeftOut: make(map[localfs.ExcludeReason]uint64)}
+	if len(o.Folders) == 0 {
+		return est, ErrNoFolders
+	}
+	d, err := v.Read(ctx)
+	if err != nil {
+		return est, err
+	}
+	r := &run{v: v, o: o, report: &Report{}}
+	if err := r.findParent(ctx, d); err != nil {
+		return est, err
+	}
+	parent, err := openParent(ctx, v, r.parent, nil)
+	if err != nil {
+		return est, err
+	}
+	defer parent.close()
+	if r.parent != nil {
+		est.Parent = r.parent.Sequence
+	}
+	err = walkAll(ctx, o, func(it *localfs.Item) error {
+		e := it.Entry
+		switch {
+		case it.Excluded != "":
+			est.LeftOut[it.Excluded]++
+			return nil
+		case it.Err != nil:
+			est.Problems = append(est.Problems, Problem{Path: string(e.Path), Err: it.Err})
+			return nil
+		}
+		est.Entries++
+		if e.Type != snapshot.TypeFile {
+			return nil
+		}
+		est.Files++
+		est.Bytes += e.Size
+		old, err := parent.find(e.Path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case old == nil:
+			est.New++
+			est.ToRead += e.Size
+		case o.ReadAll || !parent.unchanged(old, e):
+			est.Changed++
+			est.ToRead += e.Size
+		default:
+			est.Unchanged++
+		}
+		return nil
+	})
+	return est, err
+}
+
+func count(ctx context.Context, o Options) (entries, bytes int64, err error) {
+	err = walkAll(ctx, o, func(it *localfs.Item) error {
+		if it.Excluded == "" && it.Err == nil {
+			entries++
+			if it.Entry.Type == snapshot.TypeFile {
+				bytes += it.Entry.Size
+			}
+		}
+		return nil
+	})
+	return entries, bytes, err
+}
+
+// walkAll walks all folders in listing order and keeps no item.
+func walkAll(ctx context.Context, o Options, visit func(*localfs.Item) error) error {
+	for _, f := range o.Folders {
+		err := localfs.Walk(ctx, f.Name, f.Root, o.walk(f), func(it *localfs.Item) error {
+			defer it.Release()
+			return visit(it)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o Options) walk(f Folder) localfs.WalkOptions {
+	return localfs.WalkOptions{
+		Rules:         append(append([]localfs.Rule(nil), f.Rules...), o.Rules...),
+		OneFileSystem: o.OneFileSystem, SkipCacheDirs: o.SkipCacheDirs, MaxSize: o.MaxSize,
+	}
+}

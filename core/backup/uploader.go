@@ -1,0 +1,109 @@
+package backup
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hiddenbackup/core/progress"
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/vault"
+)
+
+// How much upload a run that is cut off may lose.
+const (
+	checkpointBytes = 64 << 20
+	checkpointTime  = 2 * time.Minute
+)
+
+// uploader sends finished packs, a few at once, and keeps the pack table.
+type uploader struct {
+	v       *vault.Vault
+	w       *vault.Writer
+	tracker *progress.Tracker
+	g       *errgroup.Group
+	buffers chan []byte
+
+	mu         sync.Mutex
+	fresh      map[snapshot.PackID]snapshot.Pack // stored by this run or the one it continues
+	sent       int64
+	unnoted    int64
+	noted      time.Time
+	checkpoint sync.Mutex // held while a checkpoint is written
+}
+
+func newUploader(v *vault.Vault, w *vault.Writer, t *progress.Tracker, parallel int) *uploader {
+	u := &uploader{
+		v: v, w: w, tracker: t, g: new(errgroup.Group),
+		// One more to fill while all others are sent. Buffers are made when
+		// first needed: a small backup takes little memory.
+		buffers: make(chan []byte, parallel+1),
+		fresh:   make(map[snapshot.PackID]snapshot.Pack),
+		noted:   time.Now(),
+	}
+	for range parallel + 1 {
+		u.buffers <- nil
+	}
+	return u
+}
+
+// buffer waits for memory to fill a pack in.
+func (u *uploader) buffer(ctx context.Context) ([]byte, error) {
+	select {
+	case b := <-u.buffers:
+		return b, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// send uploads a finished pack in the background and takes its memory over.
+func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id snapshot.PackID, data []byte) {
+	u.g.Go(func() error {
+		p, err := u.v.PutPack(ctx, id, data, u.tracker.Moved)
+		u.buffers <- data
+		if err != nil {
+			fail(err) // stops the run; the first cause wins
+			return err
+		}
+		u.mu.Lock()
+		u.fresh[id] = p
+		u.sent += p.Size
+		u.unnoted += p.Size
+		due := u.unnoted >= checkpointBytes || time.Since(u.noted) >= checkpointTime
+		u.mu.Unlock()
+		if due {
+			u.note(ctx)
+		}
+		return nil
+	})
+}
+
+// note writes a checkpoint. Its failure costs only what a cut-off run would
+// repeat, so the run goes on and the next one tries again.
+func (u *uploader) note(ctx context.Context) error {
+	if !u.checkpoint.TryLock() {
+		return nil
+	}
+	defer u.checkpoint.Unlock()
+	u.mu.Lock()
+	packs, n := maps.Clone(u.fresh), u.unnoted
+	u.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	if err := u.w.Checkpoint(ctx, vault.Checkpoint{Packs: packs}); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	u.unnoted -= n
+	u.noted = time.Now()
+	u.mu.Unlock()
+	return nil
+}
+
+// wait returns when all packs are sent, with the first error.
+func (u *uploader) wait() error { return u.g.Wait() }

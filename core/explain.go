@@ -1,0 +1,296 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"hiddenbackup/core/backup"
+	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/node"
+	"hiddenbackup/core/restore"
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
+)
+
+// Exit codes of every front end; documented, never renumbered.
+const (
+	ExitDone     = 0
+	ExitFailed   = 1
+	ExitUsage    = 2
+	ExitSkipped  = 3 // done, but some files are not as they should be
+	ExitManifest = 4 // the manifest would not open
+	ExitGrid     = 5 // the grid is out of reach
+	ExitStopped  = 130
+)
+
+// Message explains an error to a person: what happened, what is safe, what to do.
+type Message struct {
+	Title string
+	// Safe says what is not affected.
+	Safe string
+	// Hint says what to do.
+	Hint string
+	// Detail is the error's own text, for a bug report; it holds no secrets.
+	Detail string
+	Exit   int
+}
+
+// explanations: the first row whose error is in the chain decides, so causes
+// stand before their symptoms.
+var explanations = []struct {
+	err error
+	m   Message
+}{
+	{context.Canceled, Message{
+		Title: "Stopped.", Safe: "Nothing was lost.",
+		Hint: "Run the same command again: it continues from here.", Exit: ExitStopped}},
+
+	{manifest.ErrPassphrase, Message{
+		Title: "The manifest did not open: the passphrase is wrong, or the file is damaged.",
+		Safe:  "Nothing was changed. A wrong try costs nothing but time.",
+		Hint:  "Type the passphrase again; if it is surely right, get the manifest from another holder.", Exit: ExitManifest}},
+	{manifest.ErrArmour, Message{
+		Title: "The manifest's text form is damaged.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Correct the line that is named, or get the text again from the holder.", Exit: ExitManifest}},
+	{manifest.ErrNotManifest, Message{
+		Title: "This file is not a manifest.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Choose the manifest file, or paste its whole text form.", Exit: ExitManifest}},
+	{manifest.ErrVersion, Message{
+		Title: "This manifest was made by a newer version of Hidden Backup.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Install the newer version and open it there.", Exit: ExitManifest}},
+	{manifest.ErrPower, Message{
+		Title: "This manifest does not allow that.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Use the owner's manifest.", Exit: ExitManifest}},
+	{manifest.ErrNetwork, Message{
+		Title: "The manifest names an address outside its network, so nothing was started.",
+		Safe:  "No packet was sent.",
+		Hint:  "Do not use this manifest before its maker has explained the address; a grid over Tor has only onion addresses.", Exit: ExitManifest}},
+	{manifest.ErrInvalid, Message{
+		Title: "The manifest is not valid.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Correct the field that is named.", Exit: ExitManifest}},
+	{manifest.ErrWeak, Message{
+		Title: "This passphrase could be guessed.",
+		Safe:  "Nothing was sealed with it.",
+		Hint:  "Use the generated one, or a longer one of unrelated words.", Exit: ExitUsage}},
+	{manifest.ErrExists, Message{
+		Title: "A file of that name exists already.",
+		Safe:  "It was not touched.",
+		Hint:  "Choose another name, or move the file away.", Exit: ExitUsage}},
+	{ErrReadOnly, Message{
+		Title: "This manifest allows restoring, not backing up.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Use the owner's manifest.", Exit: ExitManifest}},
+
+	{node.ErrNoTahoe, Message{
+		Title: "Tahoe-LAFS is not installed, or too old.",
+		Safe:  "Nothing was started.",
+		Hint:  "Install it (“make deps” in the source tree does), version 1.20 or newer.", Exit: ExitFailed}},
+	{node.ErrMissingModule, Message{
+		Title: "Tahoe-LAFS lacks a part that its package forgot to ask for.",
+		Safe:  "Nothing was started.",
+		Hint:  "Install the Debian package that is named.", Exit: ExitFailed}},
+	{node.ErrNoMemoryDir, Message{
+		Title: "There is no place in memory to run the gateway in.",
+		Safe:  "Nothing was written to disk.",
+		Hint:  "Log in on a desktop session, or name a directory with --node-directory and accept with --allow-disk that traces may stay on it.", Exit: ExitFailed}},
+	{node.ErrUnsafeDir, Message{
+		Title: "The runtime directory belongs to somebody else or is open to others.",
+		Safe:  "Nothing was started in it.",
+		Hint:  "Remove it, or name another one with --node-directory.", Exit: ExitFailed}},
+	{ErrNetwork, Message{
+		Title: "This version cannot reach a grid of that kind yet.",
+		Safe:  "No packet was sent.",
+		Hint:  "Use a manifest for a practice grid.", Exit: ExitGrid}},
+
+	{vault.ErrBusy, Message{
+		Title: "Another backup to this vault is running, or was cut off less than 15 minutes ago on another computer.",
+		Safe:  "Everything stored is safe.",
+		Hint:  "Wait for it. If you are sure that nothing runs any more, add --take-over.", Exit: ExitFailed}},
+	{ErrRunning, Message{
+		Title: "Another backup of the same vault is running on this computer.",
+		Safe:  "It goes on undisturbed.",
+		Hint:  "Wait until it is done.", Exit: ExitFailed}},
+	{ErrTooFewServers, Message{
+		Title: "Too few storage servers answer.",
+		Safe:  "Your files are unchanged, and so is what is stored.",
+		Hint:  "Check the network and try again in a while; “status” shows each server.", Exit: ExitGrid}},
+	{vault.ErrTooFewServers, Message{
+		Title: "Too few storage servers answer for a safe change.",
+		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
+		Hint:  "Try again in a while; “status” shows each server.", Exit: ExitGrid}},
+	{tahoeclient.ErrUnhappy, Message{
+		Title: "The grid did not take the data: too few storage servers have room and answer.",
+		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
+		Hint:  "Try again in a while; “status” shows each server and its space.", Exit: ExitGrid}},
+	{vault.ErrNoVault, Message{
+		Title: "The vault directory is not to be had from the grid.",
+		Safe:  "A manifest with a pinned snapshot can still restore that snapshot.",
+		Hint:  "Wait until more storage servers answer; “status” shows each.", Exit: ExitGrid}},
+	{tahoeclient.ErrNotEnoughShares, Message{
+		Title: "Too few of the storage servers that hold this data answer.",
+		Safe:  "Nothing wrong was written; what was restored stands.",
+		Hint:  "Try again when more servers are there; “status” shows each.", Exit: ExitGrid}},
+	{tahoeclient.ErrGone, Message{
+		Title: "No storage server that answers holds this data.",
+		Safe:  "Nothing wrong was written; what was restored stands.",
+		Hint:  "Try again when more servers are there; “status” shows each.", Exit: ExitGrid}},
+	{node.ErrGaveUp, Message{
+		Title: "The gateway stopped several times in a row.",
+		Safe:  "Your files are unchanged, and so is what is stored.",
+		Hint:  "The last lines it wrote are below; try again, with more free memory if they speak of it.", Exit: ExitGrid}},
+	{tahoeclient.ErrNotAnswering, Message{
+		Title: "The gateway does not answer.",
+		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
+		Hint:  "Run the command again: it starts the gateway anew.", Exit: ExitGrid}},
+	{tahoeclient.ErrConflict, Message{
+		Title: "Somebody else changed the vault at the same moment.",
+		Safe:  "Everything stored is safe.",
+		Hint:  "Make sure that no other computer backs up to it, then try again.", Exit: ExitGrid}},
+	{tahoeclient.ErrShortRead, Message{
+		Title: "The connection to the grid broke off.",
+		Safe:  "Nothing wrong was written.",
+		Hint:  "Run the same command again: it continues from here.", Exit: ExitGrid}},
+	{tahoeclient.ErrNotWritable, Message{
+		Title: "The manifest's capability does not allow writing.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Use the owner's manifest.", Exit: ExitManifest}},
+	{tahoeclient.ErrBadCap, Message{
+		Title: "A capability is not one, or of the wrong kind.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Get the manifest from another holder.", Exit: ExitFailed}},
+	{tahoeclient.ErrNoChild, Message{
+		Title: "Something that should be in the vault is not there.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
+	{node.ErrNoGateway, Message{
+		Title: "No gateway is running for this manifest.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Start one with “gateway start”; without it each command starts its own.", Exit: ExitFailed}},
+	{node.ErrNoPractice, Message{
+		Title: "No practice grid is running.",
+		Safe:  "What it stores is kept.",
+		Hint:  "Start it with “practice start”.", Exit: ExitGrid}},
+	{node.ErrAlreadyRunning, Message{
+		Title: "It is running already.",
+		Safe:  "It goes on undisturbed.",
+		Hint:  "Stop it first if you want to start it anew.", Exit: ExitFailed}},
+
+	{vault.ErrNoSnapshot, Message{
+		Title: "There is no such snapshot.",
+		Safe:  "Nothing was changed.",
+		Hint:  "“snapshots” lists what there is.", Exit: ExitFailed}},
+	{vault.ErrNotStored, Message{
+		Title: "What was stored did not read back the same, so it does not count.",
+		Safe:  "Older snapshots are untouched.",
+		Hint:  "Run the backup again.", Exit: ExitFailed}},
+	{snapshot.ErrVersion, Message{
+		Title: "This backup was made by a newer version of Hidden Backup.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Install the newer version.", Exit: ExitFailed}},
+	{snapshot.ErrSeal, Message{
+		Title: "Data from the grid is damaged or belongs to another backup.",
+		Safe:  "Nothing wrong was written.",
+		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
+	{snapshot.ErrChunk, Message{
+		Title: "Data from the grid is not what it claims to be.",
+		Safe:  "Nothing wrong was written.",
+		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
+	{snapshot.ErrFormat, Message{
+		Title: "Data from the grid does not make sense.",
+		Safe:  "Nothing wrong was written.",
+		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
+
+	{backup.ErrNoFolders, Message{
+		Title: "There is no folder to back up.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Name one on the command line, or put folders into the manifest.", Exit: ExitUsage}},
+	{ErrFolder, Message{
+		Title: "A folder to back up is missing or cannot be read.",
+		Safe:  "Nothing was changed; no snapshot was made without it.",
+		Hint:  "Connect the disk it is on, or correct the manifest's folders.", Exit: ExitFailed}},
+	{ErrRule, Message{
+		Title: "A filter rule is not valid.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Write “- PATTERN” to leave out and “+ PATTERN” to keep, as rsync does.", Exit: ExitUsage}},
+	{backup.ErrChanging, Message{
+		Title: "A file changed while it was read.",
+		Safe:  "Everything else is stored.",
+		Hint:  "Close the program that writes it and back up again.", Exit: ExitSkipped}},
+
+	{restore.ErrNoSpace, Message{
+		Title: "There is not enough free space at the restore target.",
+		Safe:  "Every file that was restored is complete; no half file was left.",
+		Hint:  "Free some space or choose another target, then run the same command: it continues.", Exit: ExitFailed}},
+	{restore.ErrInsideSource, Message{
+		Title: "The restore target is inside a folder that is backed up.",
+		Safe:  "Nothing was written.",
+		Hint:  "Choose a target outside of it.", Exit: ExitUsage}},
+	{restore.ErrSelection, Message{
+		Title: "The snapshot holds nothing of that name.",
+		Safe:  "Nothing was changed.",
+		Hint:  "“ls” shows the names.", Exit: ExitUsage}},
+	{restore.ErrNoPlace, Message{
+		Title: "There is no usable place to restore to.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Name a directory with --target.", Exit: ExitUsage}},
+	{restore.ErrDifferent, Message{
+		Title: "A different file is already there.",
+		Safe:  "It was left alone.",
+		Hint:  "Restore elsewhere, or add --overwrite changed.", Exit: ExitSkipped}},
+	{restore.ErrInTheWay, Message{
+		Title: "Something else stands where a file or folder belongs.",
+		Safe:  "It was left alone.",
+		Hint:  "Move it away, or restore elsewhere.", Exit: ExitSkipped}},
+	{restore.ErrLinkGone, Message{
+		Title: "A file of several names was not restored.",
+		Safe:  "Everything else stands.",
+		Hint:  "Restore it with the file it belongs to.", Exit: ExitSkipped}},
+
+	{syscall.ENOSPC, Message{
+		Title: "A disk is full.",
+		Safe:  "What is stored stays stored.",
+		Hint:  "Free some space and run the same command again.", Exit: ExitFailed}},
+	{fs.ErrPermission, Message{
+		Title: "A file or directory may not be used by you.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Check its owner and permissions.", Exit: ExitFailed}},
+	{fs.ErrNotExist, Message{
+		Title: "A file or directory does not exist.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Check its name.", Exit: ExitFailed}},
+	{os.ErrDeadlineExceeded, Message{
+		Title: "Something took too long.",
+		Safe:  "What is stored stays stored.",
+		Hint:  "Run the same command again.", Exit: ExitGrid}},
+	{context.DeadlineExceeded, Message{
+		Title: "Something took too long.",
+		Safe:  "What is stored stays stored.",
+		Hint:  "Run the same command again.", Exit: ExitGrid}},
+}
+
+// Explain turns an error into what a person needs to know. An error it does
+// not know is shown as it is.
+func Explain(err error) Message {
+	for _, row := range explanations {
+		if errors.Is(err, row.err) {
+			m := row.m
+			m.Detail = err.Error()
+			return m
+		}
+	}
+	return Message{
+		Title: "Something went wrong that this program does not know.",
+		Safe:  "What is stored stays stored.", Hint: "Try again; if it stays, report the text below.",
+		Detail: err.Error(), Exit: ExitFailed,
+	}
+}
+

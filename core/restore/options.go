@@ -1,0 +1,95 @@
+package restore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"hiddenbackup/core/snapshot"
+)
+
+// Overwrite says what happens to a file that is there and differs.
+type Overwrite uint8
+
+// The zero value touches nothing that exists.
+const (
+	OverwriteNever   Overwrite = iota // report it, leave it
+	OverwriteChanged                  // replace it, and set metadata that differs
+	OverwriteAlways                   // replace every file without looking
+)
+
+// Options of a restore. Places is required.
+type Options struct {
+	// Places says where each folder goes, by the folder's name: the path its
+	// root will have. Folders without a place are not restored.
+	Places map[string]string
+	// Select names the entries to restore, with all below them, by their
+	// listing paths; empty selects everything.
+	Select []string
+	// Tier restores only folders up to this tier; 0 restores all.
+	Tier uint8
+
+	Overwrite Overwrite
+	// KeepSetID restores setuid and setgid bits.
+	KeepSetID bool
+	// Downloads is how many packs are fetched at once; 0 is the default.
+	Downloads int
+}
+
+const defaultDownloads = 4
+
+// Errors of a restore.
+var (
+	ErrNoSpace   = errors.New("not enough free space at the restore target")
+	ErrDifferent = errors.New("a different file is already there and was left alone")
+	ErrInTheWay  = errors.New("something else stands in its place")
+	ErrLinkGone  = errors.New("the file it is another name of was not restored")
+	ErrSelection = errors.New("the snapshot holds nothing of that name")
+	ErrNoPlace   = errors.New("no place to restore to")
+)
+
+// Problem is one entry that was not restored, or not completely.
+type Problem struct {
+	Path string // may hold any bytes: quote it before printing
+	Err  error
+}
+
+func (p Problem) Error() string { return fmt.Sprintf("%q: %v", p.Path, p.Err) }
+
+// Unwrap gives the cause to errors.Is.
+func (p Problem) Unwrap() error { return p.Err }
+
+// maxProblems bounds the memory of a run in which everything goes wrong.
+const maxProblems = 10_000
+
+// Report says what a restore did.
+type Report struct {
+	Info snapshot.Info
+
+	Files, Folders, Links, Others uint64 // restored
+	Bytes                         int64  // of restored files' content
+	Present                       uint64 // files that stood there with the right content
+	PresentBytes                  int64
+	Fetched                       int64 // bytes received from the gateway
+
+	Problems     []Problem // at most maxProblems of ProblemCount
+	ProblemCount uint64
+	// Warnings are entries restored without some of their metadata.
+	Warnings     []Problem
+	WarningCount uint64
+	Elapsed      time.Duration
+}
+
+func (r *Report) problem(path []byte, err error) {
+	r.ProblemCount++
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, Problem{string(path), err})
+	}
+}
+
+func (r *Report) warn(path []byte, err error) {
+	r.WarningCount++
+	if len(r.Warnings) < maxProblems {
+		r.Warnings = append(r.Warnings, Problem{string(path), err})
+	}
+}

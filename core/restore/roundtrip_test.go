@@ -1,0 +1,573 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hiddenbackup/core/backup"
+	"hiddenbackup/core/internal/localfs"
+	"hiddenbackup/core/restore"
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
+	"hiddenbackup/tahoeclient/tahoetest"
+)
+
+// world is a vault on an in-memory grid and a folder to back up.
+type world struct {
+	t       testing.TB
+	gateway *tahoetest.Gateway
+	client  *tahoeclient.Client
+	keys    *snapshot.Keys
+	dir     tahoeclient.Cap
+	source  string
+	options backup.Options
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	g := tahoetest.NewGateway(t)
+	g.SetServers(6, 6)
+	g.SetEncoding(3, 5, 6)
+	keys, err := snapshot.NewKeys([32]byte{42})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, gateway: g, keys: keys, source: filepath.Join(t.TempDir(), "source")}
+	if err := os.Mkdir(w.source, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.client = tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
+	t.Cleanup(w.client.Close)
+	w.dir, err = vault.Create(t.Context(), w.client, keys, 3, 5, vault.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) vault() *vault.Vault {
+	return vault.New(w.client, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5})
+}
+
+func (w *world) backupOptions() backup.Options {
+	o := w.options
+	o.Folders = []backup.Folder{{Folder: snapshot.Folder{Name: "papers", Path: w.source, Tier: 2}, Root: w.source}}
+	return o
+}
+
+func (w *world) backup() backup.Report {
+	w.t.Helper()
+	r, err := backup.Run(w.t.Context(), w.vault(), w.backupOptions(), nil)
+	if err != nil {
+		w.t.Fatalf("backup: %v", err)
+	}
+	return r
+}
+
+func (w *world) load(n uint64) *snapshot.Snapshot {
+	w.t.Helper()
+	v := w.vault()
+	d, err := v.Read(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := v.Load(w.t.Context(), d.Snapshots[n], n)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// restore restores snapshot n below a new directory and returns where "papers" is.
+func (w *world) restore(n uint64, change ...func(*restore.Options)) (string, restore.Report) {
+	w.t.Helper()
+	dir := filepath.Join(w.t.TempDir(), "restored")
+	r, err := w.restoreTo(dir, n, change...)
+	if err != nil {
+		w.t.Fatalf("restore: %v", err)
+	}
+	return filepath.Join(dir, "papers"), r
+}
+
+func (w *world) restoreTo(dir string, n uint64, change ...func(*restore.Options)) (restore.Report, error) {
+	w.t.Helper()
+	s := w.load(n)
+	o := restore.Options{Places: restore.ResolvePlaces(s, dir)}
+	for _, f := range change {
+		f(&o)
+	}
+	return restore.Run(w.t.Context(), w.vault(), s, o, nil)
+}
+
+func (w *world) write(name string, content []byte) string {
+	w.t.Helper()
+	path := filepath.Join(w.source, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+func seeded(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
+	return b
+}
+
+// walked describes a tree entry by entry, content included.
+func walked(t testing.TB, root string) []string {
+	t.Helper()
+	var lines []string
+	names := make(map[[2]uint64]int)
+	err := localfs.Walk(context.Background(), "x", root, localfs.WalkOptions{}, func(it *localfs.Item) error {
+		defer it.Release()
+		if it.Excluded != "" {
+			return nil
+		}
+		e := it.Entry
+		line := fmt.Sprintf("%q %v %04o %d:%d %v %d %q %d %q", e.Path, e.Type, e.Mode, e.UID, e.GID, e.ModTime, e.Size, e.Target, e.Device, e.Xattrs)
+		if e.Links > 1 && e.Type == snapshot.TypeFile {
+			key := [2]uint64{it.Dev, e.Inode}
+			if names[key] == 0 {
+				names[key] = len(names) + 1
+			}
+			line += fmt.Sprintf(" linked %d", names[key])
+		}
+		if it.Err != nil {
+			line += " " + it.Err.Error()
+		} else if e.Type == snapshot.TypeFile && e.Size < 64<<20 {
+			f, err := it.Open()
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			b, err := io.ReadAll(f)
+			if err != nil {
+				return err
+			}
+			id := snapshot.IDOf(b)
+			line += fmt.Sprintf(" %x", id[:8])
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func same(t testing.TB, want, got string) {
+	t.Helper()
+	a, b := walked(t, want), walked(t, got)
+	for i := range max(len(a), len(b)) {
+		x, y := "nothing", "nothing"
+		if i < len(a) {
+			x = a[i]
+		}
+		if i < len(b) {
+			y = b[i]
+		}
+		if x != y {
+			t.Fatalf("entry %d of %d differs:\nsource   %s\nrestored %s", i, len(a), x, y)
+		}
+	}
+}
+
+// nastyTree makes everything a file system can hold.
+func (w *world) nastyTree() {
+	t := w.t
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.write("empty", nil)
+	w.write("one", []byte{0})
+	w.write("text", []byte(strings.Repeat("all work and no play ", 10000)))
+	w.write("big", seeded(1, 9<<20))
+	w.write("big copy", seeded(1, 9<<20))
+	w.write("almost", append(seeded(1, 5<<20), "and then something else"...))
+	w.write("border", seeded(2, snapshot.MinChunk))
+	w.write("border+1", seeded(3, snapshot.MinChunk+1))
+	w.write("a/b/c/d/deep", []byte("deep"))
+	w.write("a-b", []byte("sorts between a and a/b only by bytes"))
+	w.write("bad \xff\xfe utf8", []byte("x"))
+	w.write("new\nline \x1b[31m", []byte("y"))
+	w.write(strings.Repeat("n", 255), []byte("long name"))
+	must(os.Mkdir(filepath.Join(w.source, "empty folder"), 0o700))
+	must(os.Symlink("text", filepath.Join(w.source, "link")))
+	must(os.Symlink("/nowhere/at all", filepath.Join(w.source, "dangling")))
+	must(os.Symlink("..", filepath.Join(w.source, "a", "up")))
+	must(os.Link(filepath.Join(w.source, "text"), filepath.Join(w.source, "a", "hard")))
+	must(os.Link(filepath.Join(w.source, "text"), filepath.Join(w.source, "zz hard")))
+	must(unix.Mkfifo(filepath.Join(w.source, "pipe"), 0o620))
+	must(os.Chmod(w.write("script", []byte("#!/bin/sh\n")), 0o751))
+	must(os.Chmod(w.write("closed/secret", []byte("s")), 0o400))
+	must(os.Chmod(filepath.Join(w.source, "closed"), 0o500))
+	must(unix.Setxattr(filepath.Join(w.source, "one"), "user.comment", []byte{0, 255, 1}, 0))
+	old := time.Date(1961, 4, 12, 6, 7, 0, 123456789, time.UTC)
+	must(os.Chtimes(filepath.Join(w.source, "one"), old, old))
+	must(os.Chtimes(filepath.Join(w.source, "empty folder"), old, old))
+	sparse, err := os.Create(filepath.Join(w.source, "sparse"))
+	must(err)
+	for _, off := range []int64{5 << 20, 300 << 20} {
+		_, err = sparse.WriteAt(seeded(4, 70000), off)
+		must(err)
+	}
+	must(sparse.Truncate(400 << 20))
+	must(sparse.Close())
+	must(os.Truncate(w.write("all hole", nil), 1<<20))
+	if os.Geteuid() == 0 {
+		must(unix.Mknod(filepath.Join(w.source, "null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
+		must(os.Lchown(filepath.Join(w.source, "script"), 1234, 4321))
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(w.source, "closed"), 0o700) })
+}
+
+func TestEverythingComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.nastyTree()
+	r := w.backup()
+	if r.ProblemCount != 0 {
+		t.Fatalf("problems: %v", r.Problems)
+	}
+	got, rr := w.restore(1)
+	if rr.ProblemCount != 0 || rr.WarningCount != 0 {
+		t.Fatalf("problems %v, warnings %v", rr.Problems, rr.Warnings)
+	}
+	same(t, w.source, got)
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(got, "sparse"), &st); err != nil || st.Blocks*512 > 4<<20 {
+		t.Errorf("the sparse file takes %d bytes on disk, %v", st.Blocks*512, err)
+	}
+	if content := seeded(1, 9<<20); r.Sent > int64(len(content))+8<<20 {
+		t.Errorf("%d bytes were sent for 9 MiB of content in two copies", r.Sent)
+	}
+	for _, secret := range []string{"papers", "deep", "all work and no play", "empty folder"} {
+		if w.gateway.Contains(secret) {
+			t.Errorf("the grid shows %q", secret)
+		}
+	}
+}
+
+func TestUnchangedBackupSendsAlmostNothing(t *testing.T) {
+	w := newWorld(t)
+	for i := range 3000 {
+		w.write(fmt.Sprintf("d%02d/f%04d", i%30, i), seeded(uint64(i), 2000))
+	}
+	first := w.backup()
+	second := w.backup()
+	if second.Packs != 0 || second.Sent != 0 {
+		t.Errorf("nothing changed and %d packs were sent (first run: %d)", second.Packs, first.Packs)
+	}
+	if second.Info.Sequence != 2 || second.Info.Parent != 1 || second.New != 0 {
+		t.Errorf("second run: %+v", second)
+	}
+	got, _ := w.restore(2)
+	same(t, w.source, got)
+}
+
+func TestMovedAndCopiedContentIsNotSentAgain(t *testing.T) {
+	w := newWorld(t)
+	w.write("old place/film", seeded(7, 20<<20))
+	w.backup()
+	if err := os.Rename(filepath.Join(w.source, "old place"), filepath.Join(w.source, "a new place")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("copy", seeded(7, 20<<20))
+	r := w.backup()
+	if r.Sent > 64<<10 {
+		t.Errorf("%d bytes were sent for content the grid has", r.Sent)
+	}
+	got, _ := w.restore(2)
+	same(t, w.source, got)
+}
+
+func TestOlderSnapshotsStay(t *testing.T) {
+	w := newWorld(t)
+	path := w.write("report", []byte("first"))
+	w.backup()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	w.write("other", []byte("second"))
+	w.backup()
+	got, _ := w.restore(1)
+	if b, err := os.ReadFile(filepath.Join(got, "report")); err != nil || string(b) != "first" {
+		t.Errorf("snapshot 1 has %q, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(got, "other")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("snapshot 1 has a later file: %v", err)
+	}
+}
+
+func TestStoppedBackupContinues(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(100+i), 8<<20))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for ctx.Err() == nil && w.gateway.StoredBytes() < 80<<20 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := backup.Run(ctx, w.vault(), w.backupOptions(), nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("a stopped backup returned %v", err)
+	}
+	d, err := w.vault().Read(t.Context())
+	if err != nil || len(d.Snapshots) != 0 {
+		t.Fatalf("a stopped backup left %d snapshots, %v", len(d.Snapshots), err)
+	}
+	r := w.backup()
+	if r.Resumed == 0 || r.Sent > 110<<20 {
+		t.Errorf("the second run sent %d MiB again and used %d packs of the first", r.Sent>>20, r.Resumed)
+	}
+	got, _ := w.restore(1)
+	same(t, w.source, got)
+}
+
+func TestRestoreFetchesOnlyWhatIsMissing(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(200+i), 4<<20))
+	}
+	w.backup()
+	got, _ := w.restore(1)
+	if err := os.Remove(filepath.Join(got, "film 07")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(got, "film 09"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.restoreTo(filepath.Dir(got), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Files != 1 || r.Present != 18 || r.Fetched > 12<<20 {
+		t.Errorf("restored %d, present %d, fetched %d MiB", r.Files, r.Present, r.Fetched>>20)
+	}
+	if len(r.Problems) != 1 || !errors.Is(r.Problems[0], restore.ErrDifferent) {
+		t.Errorf("problems: %v", r.Problems)
+	}
+	if b, _ := os.ReadFile(filepath.Join(got, "film 09")); string(b) != "mine" {
+		t.Error("a different file was overwritten")
+	}
+	if _, err := w.restoreTo(filepath.Dir(got), 1, func(o *restore.Options) { o.Overwrite = restore.OverwriteChanged }); err != nil {
+		t.Fatal(err)
+	}
+	same(t, w.source, got)
+}
+
+func TestChosenPathsComeBackAlone(t *testing.T) {
+	w := newWorld(t)
+	w.nastyTree()
+	w.backup()
+	got, r := w.restore(1, func(o *restore.Options) { o.Select = []string{"papers/a", "papers/zz hard"} })
+	if r.ProblemCount != 0 {
+		t.Fatalf("problems: %v", r.Problems)
+	}
+	for _, name := range []string{"a/b/c/d/deep", "a/up", "a/hard", "zz hard"} {
+		if _, err := os.Lstat(filepath.Join(got, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(got, "text")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what was not chosen came too: %v", err)
+	}
+	x, err1 := os.Stat(filepath.Join(got, "a", "hard"))
+	y, err2 := os.Stat(filepath.Join(got, "zz hard"))
+	if err1 != nil || err2 != nil || !os.SameFile(x, y) {
+		t.Error("two names of one file came back as two files")
+	}
+	if _, err := w.restoreTo(t.TempDir(), 1, func(o *restore.Options) { o.Select = []string{"papers/nothing"} }); !errors.Is(err, restore.ErrSelection) {
+		t.Errorf("an unknown path: %v", err)
+	}
+}
+
+func TestLostPackCostsOnlyItsFiles(t *testing.T) {
+	w := newWorld(t)
+	for i := range 12 {
+		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(300+i), 4<<20))
+	}
+	w.backup()
+	s := w.load(1)
+	for id, p := range s.Packs {
+		if p.Size == snapshot.PackSize && id != s.Listing[0].Pack {
+			w.gateway.LoseObject(p.Cap)
+			break
+		}
+	}
+	got, r := w.restore(1)
+	if r.ProblemCount == 0 || r.ProblemCount > 6 || r.Files+r.ProblemCount != 12 {
+		t.Fatalf("restored %d with %d problems: %v", r.Files, r.ProblemCount, r.Problems)
+	}
+	for _, p := range r.Problems {
+		if _, err := os.Lstat(filepath.Join(filepath.Dir(got), p.Path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a half file stands at %s: %v", p.Path, err)
+		}
+	}
+	leftovers, _ := filepath.Glob(filepath.Join(got, ".hidden-backup-*"))
+	if len(leftovers) != 0 {
+		t.Errorf("temporary files were left: %v", leftovers)
+	}
+}
+
+func TestWrongBytesFromTheGridAreNeverWritten(t *testing.T) {
+	w := newWorld(t)
+	w.write("film", seeded(5, 6<<20))
+	w.backup()
+	for _, p := range w.load(1).Packs {
+		if p.Size > 5<<20 {
+			w.gateway.Corrupt(p.Cap)
+		}
+	}
+	got, r := w.restore(1)
+	if r.Files != 0 || len(r.Problems) != 1 || !errors.Is(r.Problems[0], snapshot.ErrSeal) {
+		t.Errorf("restored %d, problems %v", r.Files, r.Problems)
+	}
+	if _, err := os.Lstat(filepath.Join(got, "film")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a wrong file was written")
+	}
+}
+
+func TestCompareFindsEachKindOfDifference(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"same", "edited", "gone", "chmod", "typed", "resized"} {
+		w.write(name, []byte("content of "+name))
+	}
+	w.backup()
+	w.write("edited", []byte("content of EDITED"[:len("content of edited")]))
+	w.write("resized", []byte("c"))
+	w.write("extra/new", nil)
+	if err := errors.Join(
+		os.Remove(filepath.Join(w.source, "gone")), os.Remove(filepath.Join(w.source, "typed")),
+		os.Mkdir(filepath.Join(w.source, "typed"), 0o755), os.Chmod(filepath.Join(w.source, "chmod"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := w.load(1)
+	c, err := restore.Compare(t.Context(), w.vault(), s, restore.Options{Places: map[string]string{"papers": w.source}}, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]restore.Difference)
+	for _, d := range c.Differences {
+		got[strings.TrimPrefix(d.Path, "papers/")] = d.How
+	}
+	want := map[string]restore.Difference{"papers": restore.DifferenceMetadata, "edited": restore.DifferenceContent, "resized": restore.DifferenceContent, "gone": restore.DifferenceMissing,
+		"chmod": restore.DifferenceMetadata, "typed": restore.DifferenceType, "extra": restore.DifferenceExtra, "extra/new": restore.DifferenceExtra}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
+	w := newWorld(t)
+	w.write("a", []byte("a"))
+	w.write("b", []byte("b"))
+	// A file that vanishes between listing and reading stands for one that
+	// cannot be read, which root never meets.
+	if err := os.Remove(filepath.Join(w.source, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/proc/self/mem", filepath.Join(w.source, "c")); err != nil {
+		t.Fatal(err)
+	}
+	r := w.backup()
+	if r.ProblemCount != 0 || r.Info.Totals.Files != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestPinnedSnapshotRestoresWithoutTheDirectory(t *testing.T) {
+	w := newWorld(t)
+	w.write("report", []byte("text"))
+	r := w.backup()
+	w.gateway.LoseObject(w.dir)
+	if _, err := w.vault().Read(t.Context()); !errors.Is(err, vault.ErrNoVault) {
+		t.Fatalf("reading a lost directory: %v", err)
+	}
+	s, err := w.vault().Load(t.Context(), r.Snapshot, r.Info.Sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := restore.Run(t.Context(), w.vault(), s, restore.Options{Places: restore.ResolvePlaces(s, dir)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	same(t, w.source, filepath.Join(dir, "papers"))
+}
+
+func TestRolledBackDirectoryIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.write("report", []byte("text"))
+	w.backup()
+	w.write("report", []byte("longer text"))
+	r := w.backup()
+	w.gateway.Rollback(w.dir, 4)
+	o := w.backupOptions()
+	o.Pin = backup.Pin{Snapshot: r.Snapshot, Sequence: r.Info.Sequence}
+	o.BreakMark = true
+	got, err := backup.Run(t.Context(), w.vault(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.RolledBack || got.Info.Sequence != 3 || got.Info.Parent != 2 {
+		t.Errorf("rolled back %v, snapshot %d on %d", got.RolledBack, got.Info.Sequence, got.Info.Parent)
+	}
+}
+
+func TestTwoComputersDoNotWriteAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.write("report", []byte("text"))
+	other := tahoeclient.New(w.gateway.Socket(), tahoeclient.Options{})
+	defer other.Close()
+	v := vault.New(other, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5, Machine: "another computer"})
+	if _, _, err := v.Claim(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Run(t.Context(), w.vault(), w.backupOptions(), nil); !errors.Is(err, vault.ErrBusy) {
+		t.Fatalf("a second writer: %v", err)
+	}
+	o := w.backupOptions()
+	o.BreakMark = true
+	if _, err := backup.Run(t.Context(), w.vault(), o, nil); err != nil {
+		t.Errorf("taking over: %v", err)
+	}
+	w.backup() // the mark of a finished run holds nobody up
+}
+
+func TestTooFewServersChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	w.write("report", []byte("text"))
+	w.backup()
+	before := w.gateway.StoredBytes()
+	w.gateway.SetServers(3, 6)
+	if _, err := backup.Run(t.Context(), w.vault(), w.backupOptions(), nil); !errors.Is(err, vault.ErrTooFewServers) {
+		t.Errorf("three of six servers: %v", err)
+	}
+	if w.gateway.StoredBytes() != before {
+		t.Error("something was stored")
+	}
+	got, _ := w.restore(1)
+	same(t, w.source, got)
+}

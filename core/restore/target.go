@@ -1,0 +1,178 @@
+package restore
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hiddenbackup/core/internal/localfs"
+	"hiddenbackup/core/snapshot"
+)
+
+// target maps a folder of the snapshot to a place on disk.
+type target struct {
+	tree *localfs.Tree
+	name []byte // what the folder is called there
+}
+
+// targets are the opened places of one run.
+type targets struct {
+	byFolder map[string]target
+	trees    map[string]*localfs.Tree // by directory
+}
+
+// openTargets opens the parent directory of each place. With create set,
+// missing ones are made.
+func openTargets(s *snapshot.Snapshot, o Options, create bool) (*targets, error) {
+	t := &targets{byFolder: make(map[string]target), trees: make(map[string]*localfs.Tree)}
+	for _, f := range s.Folders {
+		place, ok := o.Places[f.Name]
+		if !ok || o.Tier != 0 && f.Tier > o.Tier {
+			continue
+		}
+		if err := t.open(f.Name, place, create); err != nil {
+			t.close()
+			return nil, err
+		}
+	}
+	if len(t.byFolder) == 0 {
+		return nil, ErrNoPlace
+	}
+	return t, nil
+}
+
+func (t *targets) open(folder, place string, create bool) error {
+	if !filepath.IsAbs(place) || filepath.Clean(place) != place || place == "/" {
+		return fmt.Errorf("%w: %q", ErrNoPlace, place)
+	}
+	// A folder that is itself a link, say into a bigger disk, stays one.
+	if real, err := filepath.EvalSymlinks(place); err == nil {
+		place = real
+	}
+	dir := filepath.Dir(place)
+	tree := t.trees[dir]
+	if tree == nil {
+		var err error
+		if tree, err = localfs.OpenTree(dir, create); err != nil {
+			return err
+		}
+		t.trees[dir] = tree
+	}
+	t.byFolder[folder] = target{tree: tree, name: []byte(filepath.Base(place))}
+	return nil
+}
+
+func (t *targets) close() {
+	for _, tree := range t.trees {
+		tree.Close()
+	}
+}
+
+// locate returns where the entry of a listing path goes.
+func (t *targets) locate(path []byte) (*localfs.Tree, []byte, bool) {
+	folder, rest, below := bytes.Cut(path, []byte("/"))
+	to, ok := t.byFolder[string(folder)]
+	if !ok || !below {
+		return to.tree, to.name, ok
+	}
+	return to.tree, bytes.Join([][]byte{to.name, rest}, []byte("/")), true
+}
+
+// sync makes everything staged so far durable.
+func (t *targets) sync() error {
+	for _, tree := range t.trees {
+		if err := tree.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free returns the smallest free space of any place.
+func (t *targets) free() (int64, error) {
+	least := int64(-1)
+	for _, tree := range t.trees {
+		n, err := tree.FreeBytes()
+		if err != nil {
+			return 0, err
+		}
+		if least < 0 || int64(n) < least {
+			least = int64(n)
+		}
+	}
+	return least, nil
+}
+
+// selection decides which entries are wanted.
+type selection struct {
+	paths   []string
+	matched []bool
+}
+
+func newSelection(paths []string) *selection {
+	s := &selection{matched: make([]bool, len(paths))}
+	for _, p := range paths {
+		s.paths = append(s.paths, strings.Trim(p, "/"))
+	}
+	return s
+}
+
+// wants reports whether the entry is selected, and whether it is a directory
+// on the way to one that is.
+func (s *selection) wants(e *snapshot.Entry) (selected, onTheWay bool) {
+	if len(s.paths) == 0 {
+		return true, false
+	}
+	p := string(e.Path)
+	for i, want := range s.paths {
+		if p == want || strings.HasPrefix(p, want+"/") {
+			s.matched[i] = true
+			selected = true
+		}
+		if e.Type == snapshot.TypeDir && strings.HasPrefix(want, p+"/") {
+			onTheWay = true
+		}
+	}
+	return selected, onTheWay
+}
+
+// missing names the first path that nothing matched.
+func (s *selection) missing() error {
+	for i, ok := range s.matched {
+		if !ok {
+			return fmt.Errorf("%w: %q", ErrSelection, s.paths[i])
+		}
+	}
+	return nil
+}
+
+// ResolvePlaces returns the places of all folders below one directory, each
+// under its own name.
+func ResolvePlaces(s *snapshot.Snapshot, dir string) map[string]string {
+	places := make(map[string]string)
+	for _, f := range s.Folders {
+		places[f.Name] = filepath.Join(dir, f.Name)
+	}
+	return places
+}
+
+// OriginalPlaces returns where the folders came from, with "~" as the home
+// directory of whoever restores.
+func OriginalPlaces(s *snapshot.Snapshot) (map[string]string, error) {
+	home, err := os.UserHomeDir()
+	places := make(map[string]string)
+	for _, f := range s.Folders {
+		rest, below := strings.CutPrefix(f.Path, "~/")
+		switch {
+		case !below:
+			places[f.Name] = f.Path
+		case err != nil:
+			return nil, fmt.Errorf("finding the home directory: %w", err)
+		default:
+			places[f.Name] = filepath.Join(home, rest)
+		}
+	}
+	return places, nil
+}

@@ -1,0 +1,194 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"hiddenbackup/core/internal/localfs"
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
+)
+
+// A window is what is planned, fetched, synced and renamed together. Its bounds
+// keep memory and temporary files flat, and decide how much a run that is cut
+// off repeats.
+const (
+	windowBytes = 64 << 20 // sealed
+	windowFiles = 4096
+)
+
+// file is one file under way.
+type file struct {
+	entry   *snapshot.Entry
+	tree    *localfs.Tree
+	path    []byte
+	replace bool
+	staged  *localfs.Staged
+
+	mu   sync.Mutex
+	fail error
+	left atomic.Int32 // pieces not written yet
+}
+
+func (f *file) failed(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail == nil {
+		f.fail = err
+	}
+}
+
+// place is where in a file a chunk goes.
+type place struct {
+	f   *file
+	off int64
+}
+
+// spot names a stored chunk.
+type spot struct {
+	pack   snapshot.PackID
+	offset uint32
+}
+
+type window struct {
+	files  []*file
+	refs   []snapshot.ChunkRef
+	places map[spot][]place
+	bytes  int64
+	last   snapshot.PackID
+}
+
+func newWindow() *window { return &window{places: make(map[spot][]place)} }
+
+// full reports whether e should start the next window. Where possible that is
+// where a new pack begins, so that no pack is fetched for two windows.
+func (w *window) full(e *snapshot.Entry) bool {
+	if len(w.files) == 0 {
+		return false
+	}
+	if len(w.files) >= windowFiles || w.bytes >= 2*windowBytes {
+		return true
+	}
+	return w.bytes >= windowBytes && len(e.Chunks) > 0 && e.Chunks[0].Pack != w.last
+}
+
+func (w *window) add(f *file) {
+	w.files = append(w.files, f)
+	off := int64(0)
+	for _, r := range f.entry.Chunks {
+		if !r.Hole() {
+			f.left.Add(1)
+			at := spot{r.Pack, r.Offset}
+			if w.places[at] == nil {
+				w.refs = append(w.refs, r)
+				w.bytes += int64(r.Sealed)
+			}
+			w.places[at] = append(w.places[at], place{f, off})
+			w.last = r.Pack
+		}
+		off += r.Length
+	}
+}
+
+// run fetches and writes everything and renames what is complete.
+func (w *window) run(ctx context.Context, r *run) error {
+	defer func() {
+		for _, f := range w.files {
+			if f.staged != nil {
+				f.staged.Discard() // does nothing to what was committed
+			}
+		}
+	}()
+	for _, f := range w.files {
+		if err := r.stage(f); err != nil {
+			return err
+		}
+	}
+	ranges, err := vault.Ranges(r.s, w.refs)
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, rng := range ranges {
+		if err := r.slots.Acquire(gctx, 1); err != nil {
+			break
+		}
+		g.Go(func() error {
+			defer r.slots.Release(1)
+			return w.fetch(gctx, r, rng)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return w.commit(r)
+}
+
+// fetch gets one range and writes its chunks wherever they go. What the grid
+// has lost costs only the files that need it.
+func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
+	written := make(map[uint32]bool)
+	err := r.v.Fetch(ctx, rng, r.fetched, func(c snapshot.ChunkRef, plain []byte) error {
+		written[c.Offset] = true
+		for _, p := range w.places[spot{c.Pack, c.Offset}] {
+			if err := r.write(p, plain); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil || ctx.Err() != nil || !contentLost(err) {
+		return err
+	}
+	for _, c := range rng.Chunks {
+		if !written[c.Offset] {
+			for _, p := range w.places[spot{c.Pack, c.Offset}] {
+				p.f.failed(fmt.Errorf("part of its content is not to be had: %w", err))
+			}
+		}
+	}
+	return nil
+}
+
+// contentLost tells a pack that is lost or damaged from a grid that fails.
+func contentLost(err error) bool {
+	return errors.Is(err, tahoeclient.ErrGone) || errors.Is(err, tahoeclient.ErrNotEnoughShares) ||
+		errors.Is(err, snapshot.ErrSeal) || errors.Is(err, snapshot.ErrChunk) || errors.Is(err, snapshot.ErrFormat)
+}
+
+// commit gives complete files their metadata and, once all are on the disk,
+// their names.
+func (w *window) commit(r *run) error {
+	for _, f := range w.files {
+		if f.fail != nil {
+			continue
+		}
+		if f.left.Load() != 0 {
+			return fmt.Errorf("%w: %q was not written completely", snapshot.ErrFormat, f.path)
+		}
+		if err := r.finish(f); err != nil {
+			return err
+		}
+	}
+	if err := r.targets.sync(); err != nil {
+		return err
+	}
+	for _, f := range w.files {
+		if f.fail == nil {
+			if err := f.staged.Commit(f.replace); err != nil {
+				f.failed(err)
+			}
+		}
+		r.done(f)
+	}
+	return nil
+}

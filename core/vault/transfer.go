@@ -1,0 +1,181 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/time/rate"
+
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/tahoeclient"
+)
+
+// PutPack stores the bytes of a finished pack, counting them with moved.
+func (v *Vault) PutPack(ctx context.Context, id snapshot.PackID, data []byte, moved func(int64)) (snapshot.Pack, error) {
+	body := &meteredBody{Reader: bytes.NewReader(data), ctx: ctx, limit: v.limits.Upload, moved: moved}
+	c, err := v.client.Put(ctx, body, int64(len(data)))
+	if err != nil {
+		return snapshot.Pack{}, fmt.Errorf("uploading pack %v: %w", id, err)
+	}
+	return snapshot.Pack{ID: id, Cap: c, Size: int64(len(data))}, nil
+}
+
+func (v *Vault) put(ctx context.Context, data []byte) (tahoeclient.Cap, error) {
+	return v.client.Put(ctx, bytes.NewReader(data), int64(len(data)))
+}
+
+// A Range is chunks of one pack in the order of their offsets, near enough to
+// be fetched with one request.
+type Range struct {
+	Pack   snapshot.Pack
+	Chunks []snapshot.ChunkRef
+}
+
+func (r Range) offset() int64 { return int64(r.Chunks[0].Offset) }
+
+func (r Range) end() int64 {
+	last := r.Chunks[len(r.Chunks)-1]
+	return int64(last.Offset) + int64(last.Sealed)
+}
+
+// maxGap is how many unwanted bytes are read over rather than asked around: a
+// storage server delivers whole segments of one MiB anyway.
+const maxGap = 1 << 20
+
+// Ranges groups refs, which must all be in s, into as few requests as
+// sensible, one pack after another in the order of first mention. A chunk
+// mentioned twice is fetched once.
+func Ranges(s *snapshot.Snapshot, refs []snapshot.ChunkRef) ([]Range, error) {
+	var order []snapshot.PackID
+	byPack := make(map[snapshot.PackID][]snapshot.ChunkRef)
+	for _, r := range refs {
+		if r.Hole() {
+			continue
+		}
+		if err := s.CheckRef(r); err != nil {
+			return nil, err
+		}
+		if byPack[r.Pack] == nil {
+			order = append(order, r.Pack)
+		}
+		byPack[r.Pack] = append(byPack[r.Pack], r)
+	}
+	var ranges []Range
+	for _, id := range order {
+		chunks := byPack[id]
+		slices.SortFunc(chunks, func(a, b snapshot.ChunkRef) int { return int(a.Offset) - int(b.Offset) })
+		chunks = slices.CompactFunc(chunks, func(a, b snapshot.ChunkRef) bool { return a.Offset == b.Offset })
+		start := 0
+		for i := 1; i <= len(chunks); i++ {
+			if i == len(chunks) || int64(chunks[i].Offset) > int64(chunks[i-1].Offset)+int64(chunks[i-1].Sealed)+maxGap {
+				ranges = append(ranges, Range{Pack: s.Packs[id], Chunks: chunks[start:i]})
+				start = i
+			}
+		}
+	}
+	return ranges, nil
+}
+
+// Fetch gets the chunks of r and calls use for each, in order, with plaintext
+// that is valid until use returns. moved counts bytes received.
+func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
+	body, err := v.client.Get(ctx, r.Pack.Cap, r.offset(), r.end()-r.offset())
+	if err != nil {
+		return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
+	}
+	defer body.Close()
+	in := &meteredBody{Reader: body, ctx: ctx, limit: v.limits.Download, moved: moved}
+	at := r.offset()
+	buffers := fetchBuffers.Get().(*fetchBuffer)
+	defer fetchBuffers.Put(buffers)
+	for _, c := range r.Chunks {
+		if gap := int64(c.Offset) - at; gap < 0 {
+			return fmt.Errorf("%w: overlapping chunks in pack %v", snapshot.ErrFormat, r.Pack.ID)
+		} else if _, err := io.CopyN(io.Discard, in, gap); err != nil {
+			return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
+		}
+		sealed := slices.Grow(buffers.sealed[:0], int(c.Sealed))[:c.Sealed]
+		buffers.sealed = sealed
+		if _, err := io.ReadFull(in, sealed); err != nil {
+			return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
+		}
+		at = int64(c.Offset) + int64(c.Sealed)
+		plain, err := v.Keys.OpenChunk(buffers.plain[:0], sealed, c)
+		if err != nil {
+			return fmt.Errorf("pack %v: %w", r.Pack.ID, err)
+		}
+		buffers.plain = plain
+		if err := use(c, plain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Contents lists the chunks a stored pack holds, from its own footer.
+func (v *Vault) Contents(ctx context.Context, p snapshot.Pack) ([]snapshot.ChunkRef, error) {
+	off, n, err := snapshot.TrailerRange(p.Size)
+	if err != nil {
+		return nil, err
+	}
+	trailer, err := v.client.ReadAll(ctx, p.Cap, off, n)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the end of pack %v: %w", p.ID, err)
+	}
+	if off, n, err = v.Keys.ReadTrailer(trailer, p.Size); err != nil {
+		return nil, fmt.Errorf("pack %v: %w", p.ID, err)
+	}
+	footer, err := v.client.ReadAll(ctx, p.Cap, off, n)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the footer of pack %v: %w", p.ID, err)
+	}
+	id, refs, err := v.Keys.ReadFooter(footer)
+	if err != nil {
+		return nil, fmt.Errorf("pack %v: %w", p.ID, err)
+	}
+	if id != p.ID {
+		return nil, fmt.Errorf("%w: pack %v in the place of %v", snapshot.ErrFormat, id, p.ID)
+	}
+	return refs, nil
+}
+
+// Check asks the servers for the shares of a pack.
+func (v *Vault) Check(ctx context.Context, p snapshot.Pack) (tahoeclient.Health, error) {
+	h, err := v.client.Check(ctx, p.Cap, tahoeclient.CheckOptions{})
+	if err != nil {
+		return h, fmt.Errorf("checking pack %v: %w", p.ID, err)
+	}
+	return h, nil
+}
+
+// meteredBody counts and, where asked, slows what is read through it.
+type meteredBody struct {
+	io.Reader
+	ctx   context.Context
+	limit *rate.Limiter
+	moved func(int64)
+}
+
+func (b *meteredBody) Read(p []byte) (int, error) {
+	if b.limit != nil && len(p) > b.limit.Burst() {
+		p = p[:b.limit.Burst()]
+	}
+	n, err := b.Reader.Read(p)
+	if b.moved != nil {
+		b.moved(int64(n))
+	}
+	if b.limit != nil && n > 0 {
+		if werr := b.limit.WaitN(b.ctx, n); werr != nil {
+			return n, werr
+		}
+	}
+	return n, err
+}
+
+// Seek rewinds an upload that is tried again.
+func (b *meteredBody) Seek(offset int64, whence int) (int64, error) {
+	return b.Reader.(io.Seeker).Seek(offset, whence)
+}

@@ -1,0 +1,305 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"hiddenbackup/core/snapshot"
+	"hiddenbackup/tahoeclient"
+)
+
+// Names of the vault directory's children; part of the format.
+const (
+	nameConfig     = "config"
+	nameCheckpoint = "checkpoint"
+	nameWriter     = "writer"
+	prefixSnapshot = "snapshot-"
+)
+
+// inFlight is how many requests run at once. Each is bound by round trips, not
+// by bandwidth, on an onion grid; docs/performance.md has the measurement.
+const inFlight = 4
+
+var (
+	// ErrTooFewServers: a change now could be lost or split the vault.
+	ErrTooFewServers = errors.New("too few storage servers answer")
+	// ErrNoVault: the directory is gone or cannot be read.
+	ErrNoVault = errors.New("the vault directory cannot be read")
+	// ErrNotStored: what was read back is not what was written.
+	ErrNotStored = errors.New("what was stored did not read back the same")
+	// ErrNoSnapshot: the vault holds no such snapshot.
+	ErrNoSnapshot = errors.New("no such snapshot")
+)
+
+// Limits slow a run down; a nil limiter does not. They count bytes between us
+// and the gateway, which passes a pack on as fast as it can: the average holds,
+// not every second.
+type Limits struct{ Upload, Download *rate.Limiter }
+
+// Vault speaks to one vault directory through one gateway. Safe for concurrent
+// use, except that one goroutine at a time may change the directory.
+type Vault struct {
+	Keys    *snapshot.Keys
+	client  *tahoeclient.Client
+	dir     tahoeclient.Cap
+	needed  int
+	happy   int
+	limits  Limits
+	machine string
+}
+
+// Options of a Vault; Directory, Needed and Happy are required.
+type Options struct {
+	Directory     tahoeclient.Cap // write-cap, or read-cap to only restore
+	Needed, Happy int             // of the gateway
+	Limits        Limits
+	// Machine tells this computer from others for the writer's mark; empty
+	// means this one since it was started.
+	Machine string
+}
+
+// New returns the vault. It does not contact the grid. The caller closes the client.
+func New(client *tahoeclient.Client, keys *snapshot.Keys, o Options) *Vault {
+	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, limits: o.Limits, machine: o.Machine}
+}
+
+// Create makes a vault directory with config in it and returns its write-cap.
+// A directory that starts empty is where Tahoe loses concurrent links.
+func Create(ctx context.Context, client *tahoeclient.Client, keys *snapshot.Keys, needed, happy int, config Config) (tahoeclient.Cap, error) {
+	v := New(client, keys, Options{Needed: needed, Happy: happy})
+	if err := v.requireServers(ctx); err != nil {
+		return tahoeclient.Cap{}, err
+	}
+	stored, err := v.putRecord(ctx, nameConfig, config)
+	if err != nil {
+		return tahoeclient.Cap{}, err
+	}
+	dir, err := client.MakeDir(ctx, map[string]tahoeclient.Child{nameConfig: {Cap: stored}})
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("making the vault directory: %w", err)
+	}
+	v.dir = dir
+	d, err := v.Read(ctx)
+	if err != nil {
+		return tahoeclient.Cap{}, err
+	}
+	if d.config != stored {
+		return tahoeclient.Cap{}, ErrNotStored
+	}
+	return dir, nil
+}
+
+// Directory is one reading of the vault directory.
+type Directory struct {
+	Snapshots  map[uint64]tahoeclient.Cap
+	config     tahoeclient.Cap
+	checkpoint tahoeclient.Cap
+	writer     tahoeclient.Cap
+}
+
+// Newest returns the highest sequence number, 0 when there is no snapshot.
+func (d *Directory) Newest() uint64 {
+	return slices.Max(append(slices.Collect(maps.Keys(d.Snapshots)), 0))
+}
+
+// Read reads the vault directory. Children it does not know are left alone.
+func (v *Vault) Read(ctx context.Context) (*Directory, error) {
+	children, err := v.client.ReadDir(ctx, v.dir)
+	if errors.Is(err, tahoeclient.ErrGone) || errors.Is(err, tahoeclient.ErrNotEnoughShares) {
+		return nil, fmt.Errorf("%w: %w", ErrNoVault, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the vault directory: %w", err)
+	}
+	d := &Directory{Snapshots: make(map[uint64]tahoeclient.Cap)}
+	for name, child := range children {
+		switch {
+		case child.Cap.IsZero() || child.Cap.IsMutable():
+		case name == nameConfig:
+			d.config = child.Cap
+		case name == nameCheckpoint:
+			d.checkpoint = child.Cap
+		case name == nameWriter:
+			d.writer = child.Cap
+		default:
+			if n, ok := sequenceOf(name); ok {
+				d.Snapshots[n] = child.Cap
+			}
+		}
+	}
+	return d, nil
+}
+
+func sequenceOf(name string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(name, prefixSnapshot)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, err == nil && n > 0 && strconv.FormatUint(n, 10) == digits
+}
+
+// Load fetches and opens the snapshot behind c, which must carry the sequence
+// number seq: a directory that answers with another one is lying.
+func (v *Vault) Load(ctx context.Context, c tahoeclient.Cap, seq uint64) (*snapshot.Snapshot, error) {
+	sealed, err := v.read(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("fetching snapshot %d: %w", seq, err)
+	}
+	s, err := v.Keys.OpenSnapshot(sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening snapshot %d: %w", seq, err)
+	}
+	if s.Sequence != seq {
+		return nil, fmt.Errorf("%w: snapshot %d in the place of %d", snapshot.ErrFormat, s.Sequence, seq)
+	}
+	return s, nil
+}
+
+// Infos loads what d lists, newest first. A snapshot that does not load has
+// its error in the second map and is missing from the first result.
+func (v *Vault) Infos(ctx context.Context, d *Directory) ([]snapshot.Info, map[uint64]error, error) {
+	numbers := d.Numbers()
+	infos := make([]*snapshot.Info, len(numbers))
+	errs := make([]error, len(numbers))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(inFlight)
+	for i, n := range numbers {
+		g.Go(func() error {
+			s, err := v.Load(gctx, d.Snapshots[n], n)
+			if err != nil {
+				errs[i] = err
+				return gctx.Err()
+			}
+			infos[i] = &s.Info
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	var found []snapshot.Info
+	failed := make(map[uint64]error)
+	for i, info := range infos {
+		if info != nil {
+			found = append(found, *info)
+		} else {
+			failed[numbers[i]] = errs[i]
+		}
+	}
+	return found, failed, nil
+}
+
+// Commit stores s and links it as its sequence number, never in the place of
+// another. The same update empties the checkpoint and gives up the writer's
+// mark. Then everything is read back; only a nil error means it stands.
+func (v *Vault) Commit(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
+	sealed, err := s.Seal(v.Keys)
+	if err != nil {
+		return tahoeclient.Cap{}, err
+	}
+	stored, err := v.put(ctx, sealed)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("storing snapshot %d: %w", s.Sequence, err)
+	}
+	// Read back before the link: a snapshot nobody can read is never linked.
+	back, err := v.read(ctx, stored)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("reading snapshot %d back: %w", s.Sequence, err)
+	}
+	if !bytes.Equal(back, sealed) {
+		return tahoeclient.Cap{}, fmt.Errorf("snapshot %d: %w", s.Sequence, ErrNotStored)
+	}
+	if err := v.change(ctx, map[string]tahoeclient.Cap{
+		snapshotName(s.Sequence): stored,
+		nameCheckpoint:           none,
+		nameWriter:               none,
+	}); err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("linking snapshot %d: %w", s.Sequence, err)
+	}
+	return stored, nil
+}
+
+func snapshotName(n uint64) string { return prefixSnapshot + strconv.FormatUint(n, 10) }
+
+// none is the empty literal file: the value of a child that is there and says
+// nothing. Overwriting with it makes one update of what would be several.
+var none = literal(nil)
+
+// literal returns the capability of a file of up to 55 bytes, which lives
+// inside the capability itself.
+func literal(data []byte) tahoeclient.Cap {
+	c, err := tahoeclient.ParseCap("URI:LIT:" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(data)))
+	if err != nil {
+		panic(err) // only for more than 55 bytes
+	}
+	return c
+}
+
+// change sets children in one update of the directory and reads it back.
+func (v *Vault) change(ctx context.Context, caps map[string]tahoeclient.Cap) error {
+	if err := v.requireServers(ctx); err != nil {
+		return err
+	}
+	children := make(map[string]tahoeclient.Child, len(caps))
+	for name, c := range caps {
+		children[name] = tahoeclient.Child{Cap: c}
+	}
+	if err := v.client.SetChildren(ctx, v.dir, children, true); err != nil {
+		return err
+	}
+	got, err := v.client.ReadDir(ctx, v.dir)
+	if err != nil {
+		return fmt.Errorf("reading the vault directory back: %w", err)
+	}
+	for name, c := range caps {
+		if got[name].Cap != c {
+			return fmt.Errorf("%s: %w", name, ErrNotStored)
+		}
+	}
+	return nil
+}
+
+// requireServers fails unless enough servers are usable for a change of a
+// mutable object: happy ones, and so many that fewer than needed are left out.
+// Those left out keep the old version; needed of them could serve it as if
+// nothing had happened.
+func (v *Vault) requireServers(ctx context.Context) error {
+	grid, err := v.client.Grid(ctx)
+	if err != nil {
+		return err
+	}
+	usable, known := grid.Usable(), len(grid.Servers)
+	if want := max(v.happy, known-v.needed+1); usable < want {
+		return fmt.Errorf("%w: %d of %d, a change needs %d", ErrTooFewServers, usable, known, want)
+	}
+	return nil
+}
+
+func (v *Vault) read(ctx context.Context, c tahoeclient.Cap) ([]byte, error) {
+	size, ok := c.Size()
+	if !ok {
+		return nil, tahoeclient.ErrBadCap
+	}
+	return v.client.ReadAll(ctx, c, 0, size)
+}
+
+// Numbers returns the sequence numbers, newest first.
+func (d *Directory) Numbers() []uint64 {
+	n := slices.Sorted(maps.Keys(d.Snapshots))
+	slices.Reverse(n)
+	return n
+}
+
+// Empty is a directory without snapshots, for when the real one is lost.
+func Empty() *Directory { return &Directory{Snapshots: make(map[uint64]tahoeclient.Cap)} }

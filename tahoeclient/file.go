@@ -1,0 +1,225 @@
+package tahoeclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+)
+
+// Put stores size bytes, from where body stands, as an immutable file and
+// returns its read capability: LIT for up to 55 bytes, otherwise CHK. It does
+// not return before it is done with body. An error of body is passed on.
+//
+// The same bytes give the same capability as long as the gateway keeps its
+// convergence secret and encoding; storing them again renews their leases.
+func (c *Client) Put(ctx context.Context, body io.ReadSeeker, size int64) (Cap, error) {
+	const op = "uploading"
+	start, err := body.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return Cap{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if size < 0 {
+		return Cap{}, fmt.Errorf("%s: a size of %d bytes", op, size)
+	}
+	var stored Cap
+	err = c.retry(ctx, op, func() error {
+		if _, err := body.Seek(start, io.SeekStart); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		stored, err = c.put(ctx, op, body, size)
+		return err
+	})
+	if err != nil {
+		return Cap{}, err
+	}
+	return stored, nil
+}
+
+func (c *Client) put(ctx context.Context, op string, src io.Reader, size int64) (Cap, error) {
+	// No budget while bytes go out: a slow upload that moves is fine. Nothing
+	// moves afterwards, while the gateway encodes and spreads the shares.
+	watched, dog := watch(ctx, c.o.IdleTimeout, noBudget)
+	defer dog.stop()
+	answer := c.o.RequestTimeout + c.o.transfer(size)
+
+	r := request{op: op, method: http.MethodPut, url: uri(Cap{}, nil)}
+	body := &uploadBody{dog: dog, answer: answer, src: src, left: size}
+	defer body.Close()
+	if size > 0 {
+		r.body, r.size = body, size
+		dog.wait()
+	} else {
+		dog.allow(answer, answer)
+	}
+
+	resp, err := c.send(ctx, watched, r)
+	if err != nil {
+		if srcErr := body.sourceError(); srcErr != nil && ctx.Err() == nil {
+			return Cap{}, fmt.Errorf("%s: reading what to store: %w", op, srcErr)
+		}
+		return Cap{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return Cap{}, transportError(ctx, watched, op, err)
+	}
+	stored, err := ParseCap(strings.TrimSpace(string(text)))
+	if err != nil {
+		return Cap{}, nonsense(op, "no capability")
+	}
+	if got, ok := stored.Size(); !ok || !stored.CanRead() || got != size {
+		return Cap{}, nonsense(op, fmt.Sprintf("the capability of something else, %v", stored))
+	}
+	return stored, nil
+}
+
+// Get reads n bytes of a file from off; to its end if n is negative. The
+// reader gives exactly these bytes, or an error; ErrShortRead if they end
+// early. It must be closed, and ends with ctx. What it gives is what the
+// gateway says: check it.
+//
+// Only the beginning is tried again on temporary errors. See ReadAll.
+func (c *Client) Get(ctx context.Context, file Cap, off, n int64) (io.ReadCloser, error) {
+	const op = "downloading"
+	var body io.ReadCloser
+	err := c.retry(ctx, op, func() (err error) {
+		body, err = c.open(ctx, op, file, off, n)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// ReadAll reads n bytes of a file from off, or to its end if n is negative,
+// which needs a capability that states its size. On a temporary error,
+// wherever it strikes, it goes on from there.
+func (c *Client) ReadAll(ctx context.Context, file Cap, off, n int64) ([]byte, error) {
+	const op = "downloading"
+	if n < 0 {
+		size, ok := file.Size()
+		if !ok {
+			return nil, fmt.Errorf("%s: %w: %v states no size", op, ErrBadCap, file)
+		}
+		n = max(size-off, 0)
+	}
+	// Neither n nor a size that a capability claims is to be believed before
+	// the bytes are there.
+	data := bytes.NewBuffer(make([]byte, 0, min(n, 32<<20)+bytes.MinRead))
+	err := c.retry(ctx, op, func() error {
+		done := int64(data.Len())
+		body, err := c.open(ctx, op, file, off+done, n-done)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		_, err = data.ReadFrom(body)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return data.Bytes(), nil
+}
+
+// open is Get, once.
+func (c *Client) open(ctx context.Context, op string, file Cap, off, n int64) (io.ReadCloser, error) {
+	if !file.CanRead() || file.IsDirectory() {
+		return nil, fmt.Errorf("%s: %w: %v is not a file to read", op, ErrBadCap, file)
+	}
+	size, known := file.Size()
+	if off < 0 || (known && (off > size || n > size-off)) {
+		return nil, outside(op, off, n)
+	}
+	if known && n < 0 {
+		n = size - off
+	}
+	if data, ok := file.literal(); ok {
+		return io.NopCloser(bytes.NewReader(data[off : off+n])), nil
+	}
+	if n == 0 {
+		return io.NopCloser(bytes.NewReader(nil)), nil
+	}
+	if n > math.MaxInt64-off {
+		return nil, outside(op, off, n)
+	}
+
+	r := request{op: op, method: http.MethodGet, url: uri(file, nil), header: http.Header{}}
+	switch {
+	case n > 0:
+		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", off, off+n-1))
+	case off > 0:
+		r.header.Set("Range", fmt.Sprintf("bytes=%d-", off))
+	}
+
+	watched, dog := watch(ctx, c.o.IdleTimeout, c.o.RequestTimeout+c.o.transfer(n))
+	dog.wait()
+	resp, err := c.send(ctx, watched, r)
+	if err != nil {
+		dog.stop()
+		if errors.Is(err, ErrGone) {
+			err = c.confirmGone(ctx, op, file, err)
+		}
+		return nil, err
+	}
+	dog.progress()
+	if n, err = promised(op, resp, off, n); err != nil {
+		dog.stop()
+		resp.Body.Close()
+		return nil, err
+	}
+	dog.grow(c.o.transfer(n))
+	return newDownload(op, ctx, watched, dog, resp.Body, n), nil
+}
+
+func outside(op string, off, n int64) error {
+	return &Error{Op: op, Status: http.StatusRequestedRangeNotSatisfiable,
+		Detail: fmt.Sprintf("%d bytes from %d on are not all in the file", n, off)}
+}
+
+// promised returns how many bytes the answer promises, which must be those
+// asked for. A gateway ignores ranges that it cannot read, and cuts those that
+// end behind the file.
+func promised(op string, resp *http.Response, off, n int64) (int64, error) {
+	length := resp.ContentLength
+	if resp.StatusCode == http.StatusPartialContent {
+		var first, last, size int64
+		_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &size)
+		if err != nil || first != off || last-first+1 != length {
+			return 0, nonsense(op, "another range than asked for")
+		}
+	} else if off > 0 {
+		return 0, nonsense(op, "the whole file instead of a part")
+	}
+	switch {
+	case length < 0:
+		return 0, nonsense(op, "a file without a length")
+	case n < 0, n == length:
+		return length, nil
+	case length < n && resp.StatusCode == http.StatusPartialContent:
+		return 0, outside(op, off, n)
+	}
+	return 0, nonsense(op, fmt.Sprintf("%d bytes instead of %d", length, n))
+}
+
+// confirmGone returns gone if the gateway was connected to enough servers to
+// know. One without servers says that nobody has a share, too.
+func (c *Client) confirmGone(ctx context.Context, op string, file Cap, gone error) error {
+	grid, err := c.Grid(ctx)
+	if ctxErr := contextError(ctx); ctxErr != nil {
+		return ctxErr
+	}
+	needed, _, _ := file.Encoding()
+	if err == nil && grid.Usable() >= max(needed, 1) {
+		return gone
+	}
+	return &Error{Op: op, Status: http.StatusGone, kind: ErrNotEnoughShares,
+		Detail: fmt.Sprintf("%d of %d servers connected", grid.Usable(), len(grid.Servers))}
+}
