@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"hiddenbackup/core/backup"
@@ -233,9 +236,40 @@ func (g *Grid) Entries(ctx context.Context, s *snapshot.Snapshot, use func(*snap
 	return restore.Entries(ctx, g.vault, s, use)
 }
 
-// Restore writes files of s as o says.
+// Restore writes files of s as o says. A place inside a folder that is itself
+// backed up is refused: the next backup would store the copy too.
 func (g *Grid) Restore(ctx context.Context, s *snapshot.Snapshot, o restore.Options, t *progress.Tracker) (restore.Report, error) {
+	if err := outsideSources(s, o.Places); err != nil {
+		return restore.Report{}, err
+	}
 	return restore.Run(ctx, g.vault, s, o, t)
+}
+
+func outsideSources(s *snapshot.Snapshot, places map[string]string) error {
+	originals, err := restore.OriginalPlaces(s)
+	if err != nil {
+		return nil // nobody's home: nothing to lie inside of
+	}
+	for _, place := range places {
+		for _, original := range originals {
+			if strings.HasPrefix(resolved(place), resolved(original)+"/") && !slices.Contains(slices.Collect(maps.Values(originals)), place) {
+				return fmt.Errorf("%w: %q is inside %q", restore.ErrInsideSource, place, original)
+			}
+		}
+	}
+	return nil
+}
+
+// resolved follows the links of as much of a path as exists.
+func resolved(path string) string {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, strings.TrimPrefix(path, dir))
+		}
+		if dir == "/" || dir == "." {
+			return path
+		}
+	}
 }
 
 // EstimateRestore says what Restore would do and changes nothing.
@@ -287,7 +321,7 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 		}
 		config.Folders = append(config.Folders, snapshot.Folder{Name: f.Name, Path: f.Path, Tier: uint8(f.Priority())})
 	}
-	keys, err := snapshot.NewKeys(m.RootSecret)
+	keys, err := snapshot.NewKeys([32]byte(m.RootSecret.Bytes()))
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func NewAccess(o *manifest.Opened) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := snapshot.NewKeys(r.RootSecret)
+	keys, err := snapshot.NewKeys([32]byte(r.RootSecret.Bytes()))
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +135,8 @@ func GatewayConfig(c Config, a *Access) (node.GatewayConfig, error) {
 		return config, err
 	}
 	if a.owner != nil {
-		config.LeaseSecret = a.owner.Gateway.LeaseSecret
-		config.Convergence = a.owner.Gateway.Convergence
+		config.LeaseSecret = node.Secret(a.owner.Gateway.LeaseSecret.Bytes())
+		config.Convergence = node.Secret(a.owner.Gateway.Convergence.Bytes())
 	} else {
 		// A reader never writes, so any secrets do.
 		config.LeaseSecret = a.keys.Identity("reader lease")

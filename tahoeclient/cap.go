@@ -98,25 +98,34 @@ func (k Kind) String() string {
 //
 // The zero Cap is "no capability". Caps are equal when their texts are equal.
 type Cap struct {
-	// A handle and not the text itself: fmt, and everything else that looks
-	// into unexported fields of a struct that holds a Cap, finds an address.
-	h unique.Handle[capability]
+	// A handle and not the text itself: fmt, and whatever else looks into
+	// unexported fields of a struct that holds a Cap, finds an address. The
+	// handle must be one of a string; fmt follows pointers to structs.
+	uri unique.Handle[string]
+	facts
 }
 
-// capability is a parsed capability; its parts are valid by the grammar.
-type capability struct {
-	uri           string
+// facts are what can be said about a capability without telling it.
+type facts struct {
 	kind          Kind
 	needed, total int
 	size          int64
 }
+
+// capability is the text of a capability, valid by the grammar, and its facts.
+type capability struct {
+	uri string
+	facts
+}
+
+func (v capability) cap() Cap { return Cap{unique.Make(v.uri), v.facts} }
 
 // get returns what c holds; the zero capability for the zero Cap.
 func (c Cap) get() capability {
 	if c.IsZero() {
 		return capability{}
 	}
-	return c.h.Value()
+	return capability{c.uri.Value(), c.facts}
 }
 
 // Secret returns the capability itself. Call it only to store or send the
@@ -127,28 +136,27 @@ func (c Cap) Secret() string { return c.get().uri }
 func (c Cap) IsZero() bool { return c == Cap{} }
 
 // Kind returns what c is; KindNone for the zero Cap.
-func (c Cap) Kind() Kind { return c.get().kind }
+func (c Cap) Kind() Kind { return c.kind }
 
 // IsDirectory reports whether c points at a directory, whatever it allows there.
-func (c Cap) IsDirectory() bool { return kinds[c.Kind()].directory }
+func (c Cap) IsDirectory() bool { return kinds[c.kind].directory }
 
 // IsMutable reports whether what c points at can change, by anyone.
-func (c Cap) IsMutable() bool { return kinds[c.Kind()].mutable }
+func (c Cap) IsMutable() bool { return kinds[c.kind].mutable }
 
 // CanWrite reports whether c allows to change what it points at.
-func (c Cap) CanWrite() bool { return kinds[c.Kind()].power >= powerWrite }
+func (c Cap) CanWrite() bool { return kinds[c.kind].power >= powerWrite }
 
 // CanRead reports whether c allows to read what it points at; verify
 // capabilities do not.
-func (c Cap) CanRead() bool { return kinds[c.Kind()].power >= powerRead }
+func (c Cap) CanRead() bool { return kinds[c.kind].power >= powerRead }
 
 // Size returns the size in bytes of an immutable file, which its capability
 // states. It is unknown for mutable files and for directories.
 func (c Cap) Size() (int64, bool) {
-	v := c.get()
-	switch v.kind {
+	switch c.kind {
 	case KindLIT, KindCHK, KindCHKVerifier:
-		return v.size, true
+		return c.size, true
 	}
 	return 0, false
 }
@@ -156,19 +164,17 @@ func (c Cap) Size() (int64, bool) {
 // Encoding returns how many shares are needed and how many were made, which
 // the capability of an immutable object states. Mutable ones do not.
 func (c Cap) Encoding() (needed, total int, ok bool) {
-	v := c.get()
-	return v.needed, v.total, kinds[v.kind].form == formCHK
+	return c.needed, c.total, kinds[c.kind].form == formCHK
 }
 
 // String returns a redacted form, the kind and 8 hex digits of a hash:
 // enough to tell two capabilities apart in a log.
 func (c Cap) String() string {
-	v := c.get()
-	if v.kind == KindNone {
+	if c.IsZero() {
 		return "no capability"
 	}
-	sum := sha256.Sum256([]byte(v.uri))
-	return v.kind.String() + "[" + hex.EncodeToString(sum[:4]) + "]"
+	sum := sha256.Sum256([]byte(c.Secret()))
+	return c.kind.String() + "[" + hex.EncodeToString(sum[:4]) + "]"
 }
 
 // GoString returns the redacted form.

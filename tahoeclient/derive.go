@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
-	"unique"
 )
 
 // ReadOnly returns a capability that can read what c can read, and change
@@ -40,7 +39,7 @@ func (c Cap) Verifier() (Cap, error) {
 	f := strings.SplitN(v.uri, ":", 4) // URI, kind, key, and all that stays
 	v.uri = "URI:" + to.String() + ":" + base32Lower.EncodeToString(v.storageIndex()) + ":" + f[3]
 	v.kind = to
-	return Cap{unique.Make(v)}, nil
+	return v.cap(), nil
 }
 
 // StorageIndex returns the name under which servers keep the shares, as Tahoe
@@ -78,7 +77,7 @@ func (v capability) mutableParts() (key []byte, fingerprint string) {
 
 func mutableCap(kind Kind, key []byte, fingerprint string) Cap {
 	uri := "URI:" + kind.String() + ":" + base32Lower.EncodeToString(key) + ":" + fingerprint
-	return Cap{unique.Make(capability{uri: uri, kind: kind})}
+	return capability{uri, facts{kind: kind}}.cap()
 }
 
 func readKey(writeKey []byte) []byte {

@@ -206,8 +206,8 @@ var (
 	// FURLs hold a swissnum, a bearer secret.
 	furlText = regexp.MustCompile(`(?i)\bpb(?:\+[a-z]+)?(?::|%(?:25)*3A)[^\s"'<>]*`)
 	// What is long and base32, or base64 as a private key, may be a secret torn
-	// from its surroundings.
-	keyText = regexp.MustCompile(`[A-Za-z0-9_+=-]{26,}`)
+	// from its surroundings; also most of one is too much.
+	keyText = regexp.MustCompile(`[A-Za-z0-9_+=-]{26,}|[a-z2-7]{16,}`)
 )
 
 // redact makes one bounded printable line of text that may hold capabilities.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unique"
 )
 
 const (
@@ -41,7 +40,7 @@ func ParseCap(s string) (Cap, error) {
 	if why != "" {
 		return Cap{}, fmt.Errorf("%w: %s", ErrBadCap, why)
 	}
-	return Cap{unique.Make(v)}, nil
+	return v.cap(), nil
 }
 
 // parse returns the parts of s, or why it is no capability.
@@ -58,7 +57,7 @@ func parse(s string) (v capability, why string) {
 	if !ok || !known {
 		return v, "unknown kind"
 	}
-	v = capability{uri: s, kind: kind}
+	v = capability{s, facts{kind: kind}}
 	switch kinds[kind].form {
 	case formLIT:
 		why = v.parseLIT(rest)

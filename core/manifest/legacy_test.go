@@ -113,7 +113,7 @@ func TestLegacyDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(box); i += 97 {
+	for i := 0; i < len(box); i += 311 {
 		altered := bytes.Clone(box)
 		altered[i]++
 		if _, err := OpenLegacy([]byte(base64.StdEncoding.EncodeToString(altered)), legacyPassphrase); !errors.Is(err, ErrPassphrase) {

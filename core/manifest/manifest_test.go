@@ -271,7 +271,7 @@ func TestNothingSecretPrints(t *testing.T) {
 	}
 
 	type hidden struct { // fmt does not ask Format for unexported fields
-		g Grid
+		m Manifest
 		s Secret
 		f Furl
 		l []Server
@@ -282,7 +282,7 @@ func TestNothingSecretPrints(t *testing.T) {
 		m, *m, r, *r, m.Grid, m.Grid.Servers, m.Grid.Servers[0], m.Grid.Introducers, m.Gateway, m.RootSecret, &m.RootSecret,
 		m.Vault, m.Pin, *m.Pin, m.Grid.Servers[0].Furl, map[string]any{"m": m},
 		Opened{Power: PowerOwner, Owner: m, Reader: r}, &Opened{Owner: m},
-		hidden{m.Grid, m.RootSecret, m.Grid.Servers[0].Furl, m.Grid.Servers, map[string]Secret{"a": m.RootSecret}, m.Gateway},
+		hidden{*m, m.RootSecret, m.Grid.Servers[0].Furl, m.Grid.Servers, map[string]Secret{"a": m.RootSecret}, m.Gateway},
 	}
 	check := func(how string, v any, out string) {
 		t.Helper()

@@ -134,6 +134,25 @@ func DecodePlain(data []byte) (*Opened, error) {
 	return &Opened{Power: PowerOwner, Reader: r, Owner: m}, nil
 }
 
+// DecodeGrid reads the "grid" part of a plain manifest by itself, as strictly: what somebody
+// who runs a grid hands to its users.
+func DecodeGrid(data []byte) (Grid, error) {
+	if err := checkJSON(data, maxPlain, plainKey.MatchString); err != nil {
+		return Grid{}, err
+	}
+	var d gridDoc
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&d); err != nil {
+		return Grid{}, jsonError(err)
+	}
+	g, err := d.grid()
+	if err != nil {
+		return Grid{}, err
+	}
+	return g, g.Validate()
+}
+
 // checkHead looks at what decides whether this program can read the rest at all, so that a
 // newer manifest is named as such and not as a list of unknown fields.
 func checkHead(data []byte) error {

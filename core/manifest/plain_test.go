@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -194,4 +195,33 @@ func FuzzDecodePlain(f *testing.F) {
 			t.Fatalf("encoding is not stable: %v", err)
 		}
 	})
+}
+
+func TestGridDescriptionIsReadAsStrictlyAsAManifest(t *testing.T) {
+	m := newFixture(t).manifest(3)
+	plain, err := EncodePlain(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole struct {
+		Grid json.RawMessage `json:"grid"`
+	}
+	if err := json.Unmarshal(plain, &whole); err != nil {
+		t.Fatal(err)
+	}
+	g, err := DecodeGrid(whole.Grid)
+	if err != nil || len(g.Servers) != 3 || g.Servers[1] != m.Grid.Servers[1] {
+		t.Fatalf("the grid did not come back: %v", err)
+	}
+	for name, bad := range map[string]string{
+		"unknown field": strings.Replace(string(whole.Grid), `"needed"`, `"extra": 1, "needed"`, 1),
+		"twice":         strings.Replace(string(whole.Grid), `"needed"`, `"needed": 1, "needed"`, 1),
+		"clearnet":      strings.Replace(string(whole.Grid), "@tor:", "@tcp:", 1),
+		"rest":          string(whole.Grid) + "{}",
+		"empty":         "",
+	} {
+		if _, err := DecodeGrid([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

@@ -135,7 +135,7 @@ func TestEveryAlteredByteIsFound(t *testing.T) {
 
 func TestEveryTruncationIsFound(t *testing.T) {
 	SetTestProfile(t)
-	m := newFixture(t).manifest(20) // 8 KiB, so some truncations have sizes of ours
+	m := newFixture(t).manifest(12) // 4 KiB, so one truncation has a size of ours
 	sealed := seal(t, m)
 	for n := range sealed {
 		_, err := Open(sealed[:n], passphrase)

@@ -45,7 +45,9 @@ var (
 	ErrInTheWay  = errors.New("something else stands in its place")
 	ErrLinkGone  = errors.New("the file it is another name of was not restored")
 	ErrSelection = errors.New("the snapshot holds nothing of that name")
-	ErrNoPlace   = errors.New("no place to restore to")
+	// ErrInsideSource: the next backup would store the restored copy too.
+	ErrInsideSource = errors.New("the restore target is inside a folder that is backed up")
+	ErrNoPlace      = errors.New("no place to restore to")
 )
 
 // Problem is one entry that was not restored, or not completely.

@@ -253,13 +253,19 @@ func (r *run) entryError(e *snapshot.Entry, err error) error {
 }
 
 func (r *run) folder(tree *localfs.Tree, path []byte, e *snapshot.Entry) error {
+	there, _ := tree.Lstat(path, true)
 	created, err := tree.Mkdir(path, 0o700)
 	if err != nil {
 		r.blocked = e.Path
 		return err
 	}
-	if created || r.o.Overwrite != OverwriteNever {
+	switch {
+	case created || r.o.Overwrite != OverwriteNever:
 		r.folders = append(r.folders, e)
+	case there != nil && there.Mode&0o700 != 0o700:
+		// Mkdir opened it up for us; it gets back what it had.
+		there.Path = e.Path
+		r.folders = append(r.folders, there)
 	}
 	if !created {
 		if _, err := tree.SweepStaged(path); err != nil {
@@ -397,29 +403,29 @@ func (r *run) hardlink(e *snapshot.Entry) error {
 	return nil
 }
 
-// stage makes the temporary file of f. Without one, f is lost and its chunks
-// are still fetched for others.
-func (r *run) stage(f *file) error {
-	staged, err := f.tree.Stage(f.path)
-	if err != nil {
-		f.failed(err)
-		return noSpace(err)
+// stage makes the temporary file of f unless it is there. Without one, f is
+// lost and its chunks are still fetched for others.
+func (r *run) stage(f *file) (*localfs.Staged, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.staged != nil || f.fail != nil {
+		return f.staged, nil
 	}
-	f.staged = staged
-	return nil
+	f.staged, f.fail = f.tree.Stage(f.path)
+	return f.staged, noSpace(f.fail)
 }
 
 // write puts a chunk into a file. Only a full disk ends the run.
 func (r *run) write(p place, plain []byte) error {
-	f := p.f
-	if f.staged == nil {
-		return nil
+	staged, err := r.stage(p.f)
+	if staged == nil {
+		return err
 	}
-	if _, err := f.staged.WriteAt(plain, p.off); err != nil {
-		f.failed(err)
+	if _, err := staged.WriteAt(plain, p.off); err != nil {
+		p.f.failed(err)
 		return noSpace(err)
 	}
-	f.left.Add(-1)
+	p.f.left.Add(-1)
 	r.tracker.Add(int64(len(plain)))
 	return nil
 }
@@ -434,6 +440,9 @@ func noSpace(err error) error {
 // finish sets a complete file's length and metadata, still under its temporary
 // name.
 func (r *run) finish(f *file) error {
+	if staged, err := r.stage(f); staged == nil {
+		return err
+	}
 	if len(f.entry.Chunks) == 0 || f.entry.Chunks[len(f.entry.Chunks)-1].Hole() {
 		if err := f.staged.Truncate(f.entry.Size); err != nil {
 			f.failed(err)

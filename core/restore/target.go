@@ -164,7 +164,7 @@ func OriginalPlaces(s *snapshot.Snapshot) (map[string]string, error) {
 	home, err := os.UserHomeDir()
 	places := make(map[string]string)
 	for _, f := range s.Folders {
-		rest, below := strings.CutPrefix(f.Path, "~/")
+		rest, below := strings.CutPrefix(f.Path, "~")
 		switch {
 		case !below:
 			places[f.Name] = f.Path

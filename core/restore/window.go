@@ -21,6 +21,7 @@ import (
 const (
 	windowBytes = 64 << 20 // sealed
 	windowFiles = 4096
+	filesAtOnce = 4
 )
 
 // file is one file under way.
@@ -101,15 +102,10 @@ func (w *window) run(ctx context.Context, r *run) error {
 	defer func() {
 		for _, f := range w.files {
 			if f.staged != nil {
-				f.staged.Discard() // does nothing to what was committed
+				f.staged.Discard()
 			}
 		}
 	}()
-	for _, f := range w.files {
-		if err := r.stage(f); err != nil {
-			return err
-		}
-	}
 	ranges, err := vault.Ranges(r.s, w.refs)
 	if err != nil {
 		return err
@@ -168,27 +164,40 @@ func contentLost(err error) bool {
 // commit gives complete files their metadata and, once all are on the disk,
 // their names.
 func (w *window) commit(r *run) error {
-	for _, f := range w.files {
+	if err := w.each(func(f *file) error {
 		if f.fail != nil {
-			continue
+			return nil
 		}
 		if f.left.Load() != 0 {
 			return fmt.Errorf("%w: %q was not written completely", snapshot.ErrFormat, f.path)
 		}
-		if err := r.finish(f); err != nil {
-			return err
-		}
+		return r.finish(f)
+	}); err != nil {
+		return err
 	}
 	if err := r.targets.sync(); err != nil {
 		return err
 	}
-	for _, f := range w.files {
+	return w.each(func(f *file) error {
 		if f.fail == nil {
 			if err := f.staged.Commit(f.replace); err != nil {
 				f.failed(err)
+			} else {
+				f.staged = nil
 			}
 		}
 		r.done(f)
+		return nil
+	})
+}
+
+// each calls work for all files, some at once: it is the file system that
+// takes its time.
+func (w *window) each(work func(*file) error) error {
+	var g errgroup.Group
+	g.SetLimit(filesAtOnce)
+	for _, f := range w.files {
+		g.Go(func() error { return work(f) })
 	}
-	return nil
+	return g.Wait()
 }

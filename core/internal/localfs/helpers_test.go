@@ -164,7 +164,7 @@ func rerun(t *testing.T, attr *syscall.SysProcAttr) (child bool) {
 	}
 	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LOCALFS_CHILD="+t.Name(), "TMPDIR="+filepath.Join(dir, "tmp"))
+	cmd.Env = append(os.Environ(), "LOCALFS_CHILD="+t.Name(), "TMPDIR="+filepath.Join(dir, "tmp"), "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
 	if os.IsPermission(err) {
