@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"hiddenbackup/core/internal/localfs"
 	"hiddenbackup/core/progress"
@@ -63,7 +64,7 @@ func (c *collector) step(s *step) error {
 	if s.err != nil {
 		return c.skip(e, s.err)
 	}
-	if e.Type == snapshot.TypeFile && s.verdict != verdictUnchanged {
+	if e.Type == snapshot.TypeFile && !s.reused {
 		e.Chunks = chunks
 		e.Size = 0
 		for _, r := range chunks {
@@ -74,7 +75,7 @@ func (c *collector) step(s *step) error {
 		c.report.problem(e.Path, fmt.Errorf("stored without some of its extended attributes: %w", s.warn))
 		c.tracker.Problem()
 	}
-	c.count(e, s.verdict)
+	c.count(e, s)
 	for _, r := range e.Chunks {
 		c.use(r)
 	}
@@ -208,25 +209,31 @@ func (c *collector) skip(e *snapshot.Entry, err error) error {
 	return nil
 }
 
-func (c *collector) count(e *snapshot.Entry, v verdict) {
+func (c *collector) count(e *snapshot.Entry, s *step) {
 	t := &c.report.Info.Totals
 	t.Entries++
-	if e.Type == snapshot.TypeFile {
-		t.Files++
-		t.Bytes += uint64(e.Size)
-	}
-	switch v {
-	case verdictNew:
-		c.report.New++
-	case verdictChanged:
-		c.report.Changed++
-	case verdictUnchanged:
-		c.report.Unchanged++
-	}
-	if e.Type == snapshot.TypeFile && (v == verdictUnchanged || e.Size <= snapshot.MinChunk) {
-		c.tracker.Add(e.Size)
-	}
 	c.tracker.Entry(string(e.Path))
+	if e.Type != snapshot.TypeFile {
+		return
+	}
+	t.Files++
+	t.Bytes += uint64(e.Size)
+	switch {
+	case s.old == nil:
+		c.report.New++
+	case s.reused, sameChunks(s.old, e):
+		c.report.Unchanged++
+	default:
+		c.report.Changed++
+	}
+	if s.reused || e.Size <= snapshot.MinChunk {
+		c.tracker.Add(e.Size) // larger files are counted piece by piece
+	}
+}
+
+// sameChunks reports whether two entries have the same content.
+func sameChunks(a, b *snapshot.Entry) bool {
+	return slices.EqualFunc(a.Chunks, b.Chunks, func(x, y snapshot.ChunkRef) bool { return x.ID == y.ID && x.Length == y.Length })
 }
 
 func (c *collector) use(r snapshot.ChunkRef) {

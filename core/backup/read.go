@@ -35,18 +35,11 @@ type step struct {
 	again *localfs.Item
 	// whole says that piece holds all of a small file.
 	whole bool
-	// verdict on a file, for the report.
-	verdict verdict
+	// old is the parent's entry of a file, nil for a new one; reused says that
+	// its chunks were taken over without reading.
+	old    *snapshot.Entry
+	reused bool
 }
-
-type verdict uint8
-
-const (
-	verdictNone verdict = iota
-	verdictNew
-	verdictChanged
-	verdictUnchanged
-)
 
 // piece is content on its way from the disk into a pack. A worker fills it and
 // closes done.
@@ -146,14 +139,11 @@ func (r *reader) visit(ctx context.Context, it *localfs.Item) error {
 		it.Release()
 		return err
 	}
-	s := &step{entry: e, warn: it.XattrErr, verdict: verdictNew}
-	if old != nil {
-		s.verdict = verdictChanged
-		if !r.o.ReadAll && r.parent.unchanged(old, e) {
-			it.Release()
-			e.Chunks, s.verdict = old.Chunks, verdictUnchanged
-			return r.put(ctx, s)
-		}
+	s := &step{entry: e, warn: it.XattrErr, old: old}
+	if old != nil && !r.o.ReadAll && r.parent.unchanged(old, e) {
+		it.Release()
+		e.Chunks, s.reused = old.Chunks, true
+		return r.put(ctx, s)
 	}
 	s.again = it // the collector releases it
 	if e.Size <= snapshot.MinChunk {

@@ -53,6 +53,7 @@ func (d *nodeDir) make() error {
 		}
 		lock, err := tryLock(filepath.Join(d.path, lockName))
 		if err != nil {
+			os.Remove(d.path)
 			return fmt.Errorf("locking the node directory: %w", err)
 		}
 		d.lock = lock
@@ -63,11 +64,12 @@ func (d *nodeDir) make() error {
 // remove deletes the directory. A node that was killed this moment may still
 // be creating files, so it is tried for a while.
 func (d *nodeDir) remove() error {
-	err := removeAll(d.path)
-	if d.lock != nil {
-		d.lock.Close()
-		d.lock = nil
+	if d.lock == nil {
+		return nil // not made, so not ours
 	}
+	err := removeAll(d.path)
+	d.lock.Close()
+	d.lock = nil
 	return err
 }
 

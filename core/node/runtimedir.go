@@ -108,6 +108,11 @@ func privateDir(dir string) error {
 	if !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("making the directory for nodes: %w", err)
 	}
+	return checkPrivate(dir)
+}
+
+// checkPrivate is privateDir for a directory that must be there.
+func checkPrivate(dir string) error {
 	var stat unix.Stat_t
 	if err := unix.Lstat(dir, &stat); err != nil {
 		return fmt.Errorf("looking at %s: %w", dir, err)

@@ -82,6 +82,7 @@ type Supervisor struct {
 	spec   Spec
 	cancel context.CancelFunc
 	done   chan struct{}
+	gaveUp chan struct{}
 
 	mu    sync.Mutex
 	state State
@@ -96,7 +97,10 @@ func Supervise(ctx context.Context, spec Spec) (*Supervisor, error) {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.Background())
-	s := &Supervisor{spec: spec, cancel: cancel, done: make(chan struct{}), state: State{Phase: Ready}}
+	s := &Supervisor{
+		spec: spec, cancel: cancel, state: State{Phase: Ready},
+		done: make(chan struct{}), gaveUp: make(chan struct{}),
+	}
 	go s.keep(life, child)
 	return s, nil
 }
@@ -190,6 +194,7 @@ func (s *Supervisor) keep(ctx context.Context, child *Process) {
 		ends = append(recent(ends), time.Now())
 		if len(ends) >= s.spec.Limit {
 			s.set(State{Failed, &GaveUpError{s.spec.Name, len(ends), reason}})
+			close(s.gaveUp)
 			s.spec.Logger.Error("gave up restarting", "child", s.spec.Name, "ends", len(ends))
 			<-ctx.Done()
 			s.set(State{Phase: Stopped})
@@ -241,6 +246,9 @@ func (s *Supervisor) State() State {
 	defer s.mu.Unlock()
 	return s.state
 }
+
+// GaveUp is closed when the child is no longer restarted; State has the reason.
+func (s *Supervisor) GaveUp() <-chan struct{} { return s.gaveUp }
 
 // Stop ends the child and returns when it is gone and cleaned up after. It may be called again.
 func (s *Supervisor) Stop() {

@@ -1,0 +1,304 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ErrNoPractice means that there is no practice grid in that directory, or that none is running.
+var ErrNoPractice = errors.New("no practice grid")
+
+const (
+	defaultNodes = 6
+	maxNodes     = 40
+	gridFile     = "grid.json"
+)
+
+// PracticeConfig says what practice grid to run. The zero value works.
+type PracticeConfig struct {
+	// Dir holds the grid and its data, for as long as the directory is kept.
+	// Empty means hidden-backup/practice among the user's data.
+	Dir string `json:"dir"`
+
+	// Nodes is how many storage nodes. Zero means those that are there
+	// already, or 6. A grid can grow, not shrink.
+	Nodes int `json:"nodes"`
+
+	// Needed, Happy and Total are for the manifests made from this grid. Zero
+	// means what the grid had, or else: more than half of the nodes needed,
+	// because Tahoe's mutable files can be rolled back otherwise; all nodes
+	// in total; and happy half way between.
+	Needed int `json:"needed"`
+	Happy  int `json:"happy"`
+	Total  int `json:"total"`
+
+	Logger *slog.Logger `json:"-"` // nil means silence
+}
+
+// Grid describes a grid to those who make a manifest for it.
+type Grid struct {
+	Network     Network      `json:"network"`
+	Introducers []Introducer `json:"introducers"`
+	Servers     []Server     `json:"servers"`
+	Needed      int          `json:"needed"`
+	Happy       int          `json:"happy"`
+	Total       int          `json:"total"`
+}
+
+// Gateway is the configuration of a gateway to this grid.
+func (g Grid) Gateway() GatewayConfig {
+	return GatewayConfig{
+		Network: g.Network, Introducers: g.Introducers, Servers: g.Servers,
+		Needed: g.Needed, Happy: g.Happy, Total: g.Total,
+	}
+}
+
+// Practice is a running practice grid: an introducer and storage nodes on
+// loopback. Storage nodes are numbered from 0. All methods may be called from
+// any goroutine.
+type Practice struct {
+	dir   string
+	lock  *os.File
+	log   *slog.Logger
+	tahoe string
+
+	introducer *practiceNode
+	nodes      []*practiceNode
+
+	mu   sync.Mutex
+	grid Grid
+}
+
+// PracticeDir is where a practice grid is: dir, or the default if that is empty.
+func PracticeDir(dir string) (string, error) {
+	if dir != "" {
+		return filepath.Abs(dir)
+	}
+	data := os.Getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(data) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("choosing a directory for the practice grid: %w", err)
+		}
+		data = filepath.Join(home, ".local", "share")
+	}
+	return filepath.Join(data, "hidden-backup", "practice"), nil
+}
+
+// StartPractice starts a practice grid and returns when all nodes answer. It
+// dies with its owner; what it stores stays, and a grid started again in the
+// same directory has the same nodes. ctx bounds only the start. The caller closes it.
+func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
+	tahoe, err := FindTahoe()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := PracticeDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("making the practice grid's directory: %w", err)
+	}
+	if err := privateDir(dir); err != nil {
+		return nil, err
+	}
+	lock, err := tryLock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, alreadyRunning("locking the practice grid", err)
+	}
+	p := &Practice{dir: dir, lock: lock, tahoe: tahoe, log: cfg.Logger}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if err := p.plan(cfg); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	if err := p.startAll(ctx); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("starting the practice grid: %w", startFailure(tahoe, err))
+	}
+	return p, nil
+}
+
+// plan decides how many nodes there are and on which ports.
+func (p *Practice) plan(cfg PracticeConfig) error {
+	before, err := readGrid(p.dir)
+	if err != nil && !errors.Is(err, ErrNoPractice) {
+		return err
+	}
+	count := firstOf(cfg.Nodes, len(before.Servers), defaultNodes)
+	if count < len(before.Servers) || count < 1 || count > maxNodes {
+		return badConfig("a practice grid of %d nodes in a directory that has %d; at most %d are possible",
+			count, len(before.Servers), maxNodes)
+	}
+	p.grid = Grid{Network: Loopback, Needed: cfg.Needed, Happy: cfg.Happy, Total: cfg.Total}
+	if len(before.Servers) == count {
+		p.grid.Needed = firstOf(cfg.Needed, before.Needed)
+		p.grid.Happy = firstOf(cfg.Happy, before.Happy)
+		p.grid.Total = firstOf(cfg.Total, before.Total)
+	}
+	p.grid.Total = firstOf(p.grid.Total, count)
+	p.grid.Needed = firstOf(p.grid.Needed, p.grid.Total/2+1)
+	p.grid.Happy = firstOf(p.grid.Happy, p.grid.Needed+(p.grid.Total-p.grid.Needed+1)/2)
+	if p.grid.Needed < 1 || p.grid.Happy < p.grid.Needed || p.grid.Total < p.grid.Happy || p.grid.Total > count {
+		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most the %d nodes",
+			p.grid.Needed, p.grid.Happy, p.grid.Total, count)
+	}
+	p.introducer = newIntroducer(filepath.Join(p.dir, "introducer"))
+	for i := range count {
+		name := fmt.Sprintf("node-%d", i+1)
+		p.nodes = append(p.nodes, newStorageNode(name, filepath.Join(p.dir, name)))
+	}
+	return choosePorts(append([]*practiceNode{p.introducer}, p.nodes...))
+}
+
+func firstOf(values ...int) int {
+	for _, v := range values {
+		if v != 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+func (p *Practice) startAll(ctx context.Context) error {
+	began := time.Now()
+	if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
+		return err
+	}
+	furl, err := p.introducer.furl()
+	if err != nil {
+		return err
+	}
+	p.grid.Introducers = []Introducer{{Name: "practice", Furl: furl}}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU()) // a starting node is all processor
+	for _, n := range p.nodes {
+		group.Go(func() error { return n.start(groupCtx, p.tahoe, furl) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	p.log.Info("practice grid started", "nodes", len(p.nodes), "took", time.Since(began))
+	return p.describe()
+}
+
+// describe reads what the nodes say of themselves and writes the grid file.
+func (p *Practice) describe() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	servers := make([]Server, 0, len(p.nodes))
+	for _, n := range p.nodes {
+		server, err := n.server()
+		if err != nil {
+			return err
+		}
+		servers = append(servers, server)
+	}
+	p.grid.Servers = servers
+	data, err := json.MarshalIndent(p.grid, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(p.dir, gridFile), append(data, '\n'))
+}
+
+// PracticeGrid reads the description of the practice grid in dir (empty: the
+// default), running or not, or returns ErrNoPractice. It holds the grid's addresses.
+func PracticeGrid(dir string) (Grid, error) {
+	dir, err := PracticeDir(dir)
+	if err != nil {
+		return Grid{}, err
+	}
+	return readGrid(dir)
+}
+
+func readGrid(dir string) (Grid, error) {
+	data, err := os.ReadFile(filepath.Join(dir, gridFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return Grid{}, fmt.Errorf("%w in %s", ErrNoPractice, dir)
+	}
+	if err != nil {
+		return Grid{}, fmt.Errorf("reading the practice grid: %w", err)
+	}
+	var g Grid
+	if err := json.Unmarshal(data, &g); err != nil {
+		return Grid{}, fmt.Errorf("reading the practice grid: %s: %w", gridFile, err)
+	}
+	return g, nil
+}
+
+// Grid describes the grid as it is now.
+func (p *Practice) Grid() Grid {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.grid
+}
+
+// Introducer is the grid's introducer.
+func (p *Practice) Introducer() Introducer { return p.Grid().Introducers[0] }
+
+// Servers are the storage nodes, to be pinned.
+func (p *Practice) Servers() []Server { return p.Grid().Servers }
+
+// Needed is how many shares restore a file.
+func (p *Practice) Needed() int { return p.Grid().Needed }
+
+// Happy is how many servers must take shares of a file.
+func (p *Practice) Happy() int { return p.Grid().Happy }
+
+// Total is how many shares are made of a file.
+func (p *Practice) Total() int { return p.Grid().Total }
+
+// Dir is the grid's directory.
+func (p *Practice) Dir() string { return p.dir }
+
+// NodeDir is the directory of storage node i; its shares are below storage/shares.
+func (p *Practice) NodeDir(i int) string { return p.nodes[i].dir }
+
+// StopNode stops storage node i in good order.
+func (p *Practice) StopNode(i int) error { return p.nodes[i].stop() }
+
+// KillNode ends storage node i without warning, as a power cut does.
+func (p *Practice) KillNode(i int) error { return p.nodes[i].kill() }
+
+// StartNode starts storage node i again and returns when it answers.
+func (p *Practice) StartNode(ctx context.Context, i int) error {
+	if err := p.nodes[i].start(ctx, p.tahoe, p.Introducer().Furl); err != nil {
+		return err
+	}
+	return p.describe()
+}
+
+// Suspend makes storage node i hang: its connections stay, and say nothing.
+func (p *Practice) Suspend(i int) error { return p.nodes[i].signal(suspend) }
+
+// Resume ends Suspend.
+func (p *Practice) Resume(i int) error { return p.nodes[i].signal(resume) }
+
+// Close stops all nodes. What they store stays. It may be called again.
+func (p *Practice) Close() error {
+	var group sync.WaitGroup
+	for _, n := range append([]*practiceNode{p.introducer}, p.nodes...) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			n.stop()
+		}()
+	}
+	group.Wait()
+	p.lock.Close()
+	return nil
+}
