@@ -2,6 +2,8 @@ module hiddenbackup
 
 go 1.24.0
 
+require github.com/cpuguy83/go-md2man/v2 v2.0.6
+
 require (
 	github.com/bmatcuk/doublestar/v4 v4.8.1 // indirect
 	github.com/fxamacker/cbor/v2 v2.8.0 // indirect
@@ -10,6 +12,7 @@ require (
 	github.com/pkg/xattr v0.4.10 // indirect
 	github.com/restic/chunker v0.4.0 // indirect
 	github.com/rogpeppe/go-internal v1.14.1 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/sethvargo/go-diceware v0.5.0 // indirect
 	github.com/spf13/cobra v1.8.1 // indirect
 	github.com/spf13/pflag v1.0.5 // indirect
@@ -20,4 +23,5 @@ require (
 	golang.org/x/term v0.37.0 // indirect
 	golang.org/x/text v0.31.0 // indirect
 	golang.org/x/time v0.14.0 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

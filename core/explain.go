@@ -293,4 +293,3 @@ func Explain(err error) Message {
 		Detail: err.Error(), Exit: ExitFailed,
 	}
 }
-

@@ -114,8 +114,12 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 		socket = g.gateway.Socket()
 	}
 	g.client = tahoeclient.New(socket, tahoeclient.Options{Logger: c.Logger})
+	directory := a.reader.Vault
+	if a.owner != nil {
+		directory = a.owner.Vault
+	}
 	g.vault = vault.New(g.client, a.keys, vault.Options{
-		Directory: a.reader.Vault, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy,
+		Directory: directory, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy,
 		Limits: vault.Limits{Upload: limiter(c.UploadRate), Download: limiter(c.DownloadRate)},
 	})
 	return g, nil
@@ -160,7 +164,7 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 		config.Introducers = append(config.Introducers, node.Introducer{Name: i.Name, Furl: i.Furl.Secret()})
 	}
 	for _, s := range g.Servers {
-		config.Servers = append(config.Servers, node.Server{ID: s.ID, Nickname: s.Nickname, Furl: s.Furl.Secret(), Seed: s.Seed})
+		config.Servers = append(config.Servers, node.Server{ID: s.ID, Nickname: s.Nickname, Furl: s.Furl.Secret(), Seed: s.PermutationSeed()})
 	}
 	return config, nil
 }

@@ -225,10 +225,10 @@ func TestTooFewServersIsUnhappy(t *testing.T) {
 	c := client(t, g.Socket(), tahoeclient.Options{Attempts: 1})
 	data := tahoetest.Bytes(1, 1000)
 	file, dir := put(t, c, data), makeDir(t, c, "a")
-	for connected, want := range map[int]error{3: tahoeclient.ErrUnhappy, 0: tahoeclient.ErrUnhappy} {
+	for _, connected := range []int{3, 0} {
 		g.SetServers(connected, 5)
 		_, err := c.Put(testContext(t), bytes.NewReader(data), 1000)
-		wantError(t, err, want)
+		wantError(t, err, tahoeclient.ErrUnhappy)
 	}
 	_, err := c.MakeDir(testContext(t), map[string]tahoeclient.Child{"a": {Cap: file}})
 	wantError(t, err, tahoeclient.ErrUnhappy)
@@ -261,27 +261,34 @@ func TestTooFewServersIsUnhappy(t *testing.T) {
 // A torn body has the right beginning, and then text of the gateway. The text
 // must never be given as data, wherever the body tears.
 func TestTornBodyIsNeverData(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 50 * time.Millisecond, Attempts: 1})
 	const size = 200_000
 	data := tahoetest.Bytes(1, size)
-	file := put(t, c, data)
 	for _, after := range []int64{0, 1, 23, 24, 25, 65_535, 65_536, 65_560, 131_072, size - 100, size - 25} {
-		for name, cut := range map[string]func(int64, int){"torn": g.CutBody, "closed": g.CloseBody} {
-			cut(after, 1)
-			body, err := c.Get(testContext(t), file, 0, -1)
-			if err != nil {
-				t.Fatalf("%s after %d: %v", name, after, err)
-			}
-			got, err := io.ReadAll(body)
-			wantError(t, err, tahoeclient.ErrShortRead, io.ErrUnexpectedEOF)
-			if !bytes.HasPrefix(data, got) {
-				t.Errorf("%s after %d: %d bytes, which are not the file's", name, after, len(got))
-			}
-			if _, again := body.Read(make([]byte, 10)); !errors.Is(again, tahoeclient.ErrShortRead) {
-				t.Errorf("%s after %d: then %v", name, after, again)
-			}
-			body.Close()
+		for _, how := range []string{"torn", "closed"} {
+			t.Run(fmt.Sprint(how, " after ", after), func(t *testing.T) {
+				t.Parallel()
+				g := tahoetest.NewGateway(t)
+				c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 500 * time.Millisecond, Attempts: 1})
+				file := put(t, g.Client(t), data)
+				if how == "torn" {
+					g.CutBody(after, 1)
+				} else {
+					g.CloseBody(after, 1)
+				}
+				body, err := c.Get(testContext(t), file, 0, -1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer body.Close()
+				got, err := io.ReadAll(body)
+				wantError(t, err, tahoeclient.ErrShortRead, io.ErrUnexpectedEOF)
+				if !bytes.HasPrefix(data, got) {
+					t.Errorf("%d bytes, which are not the file's", len(got))
+				}
+				if _, again := body.Read(make([]byte, 10)); !errors.Is(again, tahoeclient.ErrShortRead) {
+					t.Errorf("then %v", again)
+				}
+			})
 		}
 	}
 }
@@ -303,9 +310,9 @@ func TestFileWithTheTextOfATornBody(t *testing.T) {
 
 func TestReadAllGoesOnAfterATornBody(t *testing.T) {
 	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 50 * time.Millisecond})
+	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 500 * time.Millisecond})
 	data := tahoetest.Bytes(1, 1_000_000)
-	file := put(t, c, data)
+	file := put(t, g.Client(t), data)
 	g.CutBody(400_000, 1)
 	g.CloseBody(400_000, 1)
 	g.Fail(1, 500, "builtins.RuntimeError: x", tahoetest.OpGet)
@@ -316,7 +323,7 @@ func TestReadAllGoesOnAfterATornBody(t *testing.T) {
 	if out := g.Count().BytesOut[tahoetest.OpGet]; out > 1_300_000 {
 		t.Errorf("%d bytes fetched for 1 MB: it began again", out)
 	}
-	g.CutBody(1000, 100)
+	g.CloseBody(1000, 100)
 	_, err = c.ReadAll(testContext(t), file, 0, -1)
 	wantError(t, err, tahoeclient.ErrShortRead)
 }
@@ -391,9 +398,9 @@ func (r slowReader) Read(p []byte) (int, error) {
 
 func TestSlowButMovingUploadIsNotKilled(t *testing.T) {
 	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 20 * time.Millisecond, RequestTimeout: 10 * time.Second, Attempts: 1})
-	data := tahoetest.Bytes(1, 100_000)
-	body := slowReader{bytes.NewReader(data), 30 * time.Millisecond}
+	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 200 * time.Millisecond, RequestTimeout: 10 * time.Second, Attempts: 1})
+	data := tahoetest.Bytes(1, 60_000)
+	body := slowReader{bytes.NewReader(data), 300 * time.Millisecond}
 	if _, err := c.Put(testContext(t), body, int64(len(data))); err != nil {
 		t.Error(err)
 	}
@@ -401,14 +408,15 @@ func TestSlowButMovingUploadIsNotKilled(t *testing.T) {
 
 func TestSlowReaderIsNotKilled(t *testing.T) {
 	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 20 * time.Millisecond, RequestTimeout: 50 * time.Millisecond, Attempts: 1})
-	data := tahoetest.Bytes(1, 1_000_000)
-	body, err := c.Get(testContext(t), put(t, c, data), 0, -1)
+	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 200 * time.Millisecond, RequestTimeout: 10 * time.Second, Attempts: 1})
+	data := tahoetest.Bytes(1, 8<<20) // more than fits on the way
+	body, err := c.Get(testContext(t), put(t, g.Client(t), data), 0, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer body.Close()
-	got, err := io.ReadAll(iotest.OneByteReader(body))
+	<-time.After(300 * time.Millisecond)
+	got, err := io.ReadAll(iotest.HalfReader(body))
 	if err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
@@ -600,9 +608,6 @@ func TestStrangersAnswers(t *testing.T) {
 				_, err = c.MakeDir(ctx, map[string]tahoeclient.Child{"a": {Cap: file}})
 				check(err)
 			}
-			if !strings.Contains(name, "c") { // JSON of another kind is an empty grid
-				return
-			}
 		})
 	}
 }
@@ -702,9 +707,11 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("everything", func(t *testing.T) {
 		g := tahoetest.NewGateway(t)
-		c := tahoeclient.New(g.Socket(), tahoeclient.Options{IdleTimeout: 20 * time.Millisecond, Attempts: 1})
+		c := tahoeclient.New(g.Socket(), tahoeclient.Options{
+			IdleTimeout: 20 * time.Millisecond, RequestTimeout: 20 * time.Millisecond, MinRate: 1 << 40, Attempts: 1,
+		})
 		defer c.Close()
-		file := put(t, c, tahoetest.Bytes(1, 1<<20))
+		file := put(t, g.Client(t), tahoetest.Bytes(1, 1<<20))
 		var wg sync.WaitGroup
 		for i := range 32 {
 			wg.Add(1)

@@ -187,4 +187,3 @@ func (a *app) explain(m core.Message) {
 		fmt.Fprintf(a.err, "(%s)\n", m.Detail)
 	}
 }
-

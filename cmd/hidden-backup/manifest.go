@@ -506,3 +506,25 @@ func (a *app) passphraseCommand() *cobra.Command {
 	}
 }
 
+func (a *app) showLegacy(l *manifest.Legacy) {
+	if a.json {
+		targets := make([]map[string]any, 0, len(l.Targets))
+		for _, t := range l.Targets {
+			targets = append(targets, map[string]any{"path": t.Path, "remote": strings.Join(t.Remote, "/"), "version": t.Version})
+		}
+		printJSON(a.out, map[string]any{"type": "report", "command": "manifest import", "name": l.Name, "description": l.Description,
+			"servers": len(l.Grid.Servers), "introducers": len(l.Grid.Introducers), "unreachable": len(l.Unreachable), "targets": targets})
+		return
+	}
+	fmt.Fprintf(a.out, "Manifest of the first hidden-tahoe-backup: %s\n", shown(l.Name))
+	if l.Description != "" {
+		fmt.Fprintln(a.out, shown(l.Description))
+	}
+	fmt.Fprintf(a.out, "Grid: %s, %s.\n", plural(len(l.Grid.Servers), "server", "servers"), plural(len(l.Grid.Introducers), "introducer", "introducers"))
+	for _, name := range l.Unreachable {
+		fmt.Fprintf(a.out, "No longer reachable (its onion address is of the version Tor gave up in 2021): %s\n", shown(name))
+	}
+	for _, t := range l.Targets {
+		fmt.Fprintf(a.out, "Folder: %s, stored as %s (%s)\n", shown(t.Path), shown(strings.Join(t.Remote, "/")), shown(t.Version))
+	}
+}

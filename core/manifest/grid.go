@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Network says how the gateway may reach the grid.
@@ -38,13 +39,23 @@ type Server struct {
 	Operator string // who runs it, in the owner's words; may be empty
 	Place    string // where it stands, in the owner's words; may be empty
 	Furl     Furl
-	Seed     string // permutation seed in base32; without it Tahoe searches shares in another order
+	Seed     string // permutation seed in base32, where it is not the usual one: see PermutationSeed
 	OnionKey Secret // x25519 client authorization key of its onion service; zero: none
+}
+
+// PermutationSeed decides in which order Tahoe looks for shares, so every client must use the
+// one the server announces. Servers since Tahoe 1.12 announce the base32 form of their id's text,
+// which need not be stored.
+func (s Server) PermutationSeed() string {
+	if s.Seed != "" {
+		return s.Seed
+	}
+	return base32Lower.EncodeToString([]byte(strings.TrimPrefix(s.ID, "v0-")))
 }
 
 var (
 	serverID       = regexp.MustCompile(`^v0-[a-z2-7]{52}$`)
-	seedGrammar    = regexp.MustCompile(`^[a-z2-7]{1,64}$`)
+	seedGrammar    = regexp.MustCompile(`^[a-z2-7]{1,128}$`)
 	introducerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 )
 

@@ -105,7 +105,7 @@ func badConfig(format string, args ...any) error {
 var (
 	nameGrammar     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	serverIDGrammar = regexp.MustCompile(`^v0-[a-z2-7]{52}$`)
-	seedGrammar     = regexp.MustCompile(`^[a-z2-7]{0,64}$`)
+	seedGrammar     = regexp.MustCompile(`^[a-z2-7]{0,128}$`)
 	furlGrammar     = regexp.MustCompile(`^pb://[a-z2-7]{32}@([A-Za-z0-9.:,\[\]_-]{1,512})/[A-Za-z0-9._~+-]{1,128}$`)
 	loopbackHint    = regexp.MustCompile(`^tcp:(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost|\[::1\]):[0-9]{1,5}$`)
 	socksGrammar    = regexp.MustCompile(`^(unix:/[^\x00-\x1f\x7f]+|tcp:[A-Za-z0-9.-]+:[0-9]{1,5})$`)

@@ -61,8 +61,8 @@ var (
 	encoder = sync.OnceValue(func() *zstd.Encoder {
 		e, err := zstd.NewWriter(nil,
 			zstd.WithEncoderLevel(zstd.SpeedDefault),
-			zstd.WithEncoderCRC(false), // the seal authenticates
-			zstd.WithWindowSize(1<<20), // bounds memory; chunks average about that
+			zstd.WithEncoderCRC(false),   // the seal authenticates
+			zstd.WithWindowSize(1<<20),   // bounds memory; chunks average about that
 			zstd.WithSingleSegment(true), // always says how long it will be
 			zstd.WithLowerEncoderMem(true))
 		if err != nil {

@@ -180,19 +180,22 @@ func TestPathOrderIsTheOrderOfAWalk(t *testing.T) {
 func TestListingRefusesHostileEntries(t *testing.T) {
 	good := func() *Entry { return &Entry{Path: []byte("f/x"), Type: TypeFile, Mode: 0o644} }
 	for name, spoil := range map[string]func(*Entry){
-		"parent":            func(e *Entry) { e.Path = []byte("f/../x") },
-		"absolute":          func(e *Entry) { e.Path = []byte("/f/x") },
-		"empty":             func(e *Entry) { e.Path = nil },
-		"dot":               func(e *Entry) { e.Path = []byte("f/./x") },
-		"double slash":      func(e *Entry) { e.Path = []byte("f//x") },
-		"trailing slash":    func(e *Entry) { e.Path = []byte("f/") },
-		"nul":               func(e *Entry) { e.Path = []byte("f/\x00") },
-		"type":              func(e *Entry) { e.Type = 99 },
-		"mode":              func(e *Entry) { e.Mode = 1 << 20 },
-		"size alone":        func(e *Entry) { e.Size = 5 },
-		"negative":          func(e *Entry) { e.Chunks = []ChunkRef{{Length: -5}}; e.Size = -5 },
-		"overflow":          func(e *Entry) { e.Chunks = []ChunkRef{{Length: 1 << 62}, {Length: 1 << 62}}; e.Size = -1 << 63 },
-		"giant chunk":       func(e *Entry) { e.Chunks = []ChunkRef{{ID: ChunkID{1}, Sealed: 100, Length: 1 << 40}}; e.Size = 1 << 40 },
+		"parent":         func(e *Entry) { e.Path = []byte("f/../x") },
+		"absolute":       func(e *Entry) { e.Path = []byte("/f/x") },
+		"empty":          func(e *Entry) { e.Path = nil },
+		"dot":            func(e *Entry) { e.Path = []byte("f/./x") },
+		"double slash":   func(e *Entry) { e.Path = []byte("f//x") },
+		"trailing slash": func(e *Entry) { e.Path = []byte("f/") },
+		"nul":            func(e *Entry) { e.Path = []byte("f/\x00") },
+		"type":           func(e *Entry) { e.Type = 99 },
+		"mode":           func(e *Entry) { e.Mode = 1 << 20 },
+		"size alone":     func(e *Entry) { e.Size = 5 },
+		"negative":       func(e *Entry) { e.Chunks = []ChunkRef{{Length: -5}}; e.Size = -5 },
+		"overflow":       func(e *Entry) { e.Chunks = []ChunkRef{{Length: 1 << 62}, {Length: 1 << 62}}; e.Size = -1 << 63 },
+		"giant chunk": func(e *Entry) {
+			e.Chunks = []ChunkRef{{ID: ChunkID{1}, Sealed: 100, Length: 1 << 40}}
+			e.Size = 1 << 40
+		},
 		"link to itself":    func(e *Entry) { e.Type = TypeHardlink; e.Target = e.Path },
 		"link outside":      func(e *Entry) { e.Type = TypeHardlink; e.Target = []byte("../etc/passwd") },
 		"folder with bytes": func(e *Entry) { e.Type = TypeDir; e.Size = 1 },

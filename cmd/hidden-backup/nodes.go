@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"hiddenbackup/core"
+	"hiddenbackup/core/progress"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show the grid: each server, and what that allows",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var s core.Status
+			var waited error
+			err := a.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
+				waited = g.WaitToWrite(c.Context())
+				if c.Context().Err() != nil {
+					return waited
+				}
+				var err error
+				s, err = g.Status(c.Context())
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			a.printStatus(s)
+			if s.Usable < s.Needed {
+				return waited
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) printStatus(s core.Status) {
+	if a.json {
+		servers := make([]map[string]any, 0, len(s.Servers))
+		for _, v := range s.Servers {
+			servers = append(servers, map[string]any{"name": v.Name, "operator": v.Operator, "place": v.Place,
+				"connected": v.Connected, "status": v.Text, "space": v.AvailableSpace})
+		}
+		printJSON(a.out, map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "servers": servers})
+		return
+	}
+	for _, v := range s.Servers {
+		mark, space := "away     ", ""
+		if v.Connected {
+			mark = "connected"
+			switch {
+			case v.AvailableSpace == 0:
+				space = "full, or takes nothing"
+			case v.AvailableSpace > 0:
+				space = size(v.AvailableSpace) + " free"
+			}
+		}
+		fmt.Fprintf(a.out, "%s  %-16s %s\n", mark, shown(v.Name), space)
+	}
+	fmt.Fprintf(a.out, "%d of %d servers answer. Restoring needs %d, backing up %d.\n", s.Usable, len(s.Servers), s.Needed, max(s.Happy, len(s.Servers)-s.Needed+1))
+	if spare := s.Usable - s.Needed; spare >= 0 && len(s.Servers) > 0 {
+		fmt.Fprintf(a.out, "Any %d of those that answer may vanish and everything can still be restored.\n", spare)
+	}
+}
+
+func (a *app) gatewayCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "gateway",
+		Short: "Keep one gateway running for several commands",
+		Long: `Every command starts the gateway it needs and stops it again. “gateway start” keeps
+one running instead, which saves each command some seconds, until “gateway stop”.`,
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "start",
+		Short: "Start a gateway for the manifest and keep it running",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			access, err := a.access(c)
+			if err != nil {
+				return err
+			}
+			pid, err := core.StartGateway(c.Context(), a.config, access)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "The gateway runs (process %d). Stop it with “gateway stop” before you wipe or leave.\n", pid)
+			return nil
+		},
+	}, &cobra.Command{
+		Use:   "stop",
+		Short: "Stop the gateway that “gateway start” started",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			access, err := a.access(c)
+			if err != nil {
+				return err
+			}
+			if err := core.StopGateway(a.config, access); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.out, "The gateway is stopped and its files are gone.")
+			return nil
+		},
+	})
+	return c
+}
+
+func (a *app) access(c *cobra.Command) (*core.Access, error) {
+	opened, err := a.open(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	return core.NewAccess(opened)
+}
+
+func (a *app) practiceCommand() *cobra.Command {
+	var p core.Practice
+	c := &cobra.Command{
+		Use:   "practice",
+		Short: "A practice grid on this computer: real storage nodes, nothing leaves the machine",
+	}
+	c.PersistentFlags().StringVar(&p.Directory, "dir", "", "keep the grid's data in `DIR` (default ~/.local/share/hidden-backup/practice)")
+	start := &cobra.Command{
+		Use:   "start",
+		Short: "Start the practice grid in the background",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := core.StartPractice(c.Context(), p)
+			if err != nil {
+				return err
+			}
+			a.printPractice(s)
+			return nil
+		},
+	}
+	start.Flags().IntVar(&p.Nodes, "nodes", 0, "how many storage nodes (default 6)")
+	start.Flags().IntVar(&p.Needed, "needed", 0, "how many shares restore a file (default half of the nodes)")
+	start.Flags().IntVar(&p.Happy, "happy", 0, "how many nodes must take shares")
+	c.AddCommand(start, &cobra.Command{
+		Use:   "status",
+		Short: "Show the practice grid's nodes and what they store",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := core.StatusOfPractice(p.Directory)
+			if err != nil {
+				return err
+			}
+			a.printPractice(s)
+			return nil
+		},
+	}, &cobra.Command{
+		Use:   "stop",
+		Short: "Stop the practice grid; what it stores stays",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := core.StopPractice(p.Directory); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.out, "The practice grid is stopped. What it stores stays.")
+			return nil
+		},
+	})
+	return c
+}
+
+func (a *app) printPractice(s core.PracticeStatus) {
+	if a.json {
+		nodes := make([]map[string]any, 0, len(s.Nodes))
+		for _, n := range s.Nodes {
+			nodes = append(nodes, map[string]any{"name": n.Name, "running": n.Running, "used": n.Used})
+		}
+		printJSON(a.out, map[string]any{"type": "report", "command": "practice", "directory": s.Directory, "running": s.Running,
+			"needed": s.Needed, "happy": s.Happy, "total": s.Total, "used": s.Used(), "nodes": nodes})
+		return
+	}
+	running := "stopped"
+	if s.Running {
+		running = "running"
+	}
+	fmt.Fprintf(a.out, "Practice grid in %s: %s. Any %d of its %d nodes bring everything back.\n", shown(s.Directory), running, s.Needed, s.Total)
+	for _, n := range s.Nodes {
+		state := "stopped"
+		if n.Running {
+			state = "running"
+		}
+		fmt.Fprintf(a.out, "  %-12s %s  %s stored\n", n.Name, state, size(n.Used))
+	}
+}
+
+// keeperCommand is not for people: see core.KeeperCommand.
+func (a *app) keeperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    core.KeeperCommand,
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(c *cobra.Command, _ []string) error { return core.RunKeeper(c.Context()) },
+	}
+}
+
+func (a *app) manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "Write the manual pages into DIR",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			root := c.Root()
+			root.DisableAutoGenTag = true
+			return doc.GenManTree(root, &doc.GenManHeader{Title: "HIDDEN-BACKUP", Section: "1", Source: "Hidden Backup " + version}, args[0])
+		},
+	}
+}
