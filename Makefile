@@ -1,8 +1,15 @@
 # make deps    what building and testing need: Tahoe-LAFS, a few small tools
-# make build   the programs, into build/
+# make build   the program, into build/
+# make demo    the main job from end to end on a practice grid
+# make test    every test, those on a real grid included
+# make lint    formatting, vet, staticcheck, the build without cgo
+# make bench   speed and memory beside Tahoe's own commands, as ratios
+# make man     the manual pages, into build/man
 
 GO ?= go
 BUILD_DIR := build
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.6.1
+CGO_FREE := ./core/... ./tahoeclient/... ./cmd/hidden-backup
 
 .DEFAULT_GOAL := build
 
@@ -15,12 +22,33 @@ deps:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD_DIR)/hidden-backup ./cmd/hidden-backup
 
+.PHONY: demo
+demo: deps build
+	@scripts/demo
+
+# The race detector needs a C compiler, which make deps installs. The packages
+# run one after another: each starts a grid of its own.
+.PHONY: test
+test: deps
+	HIDDEN_BACKUP_REQUIRE_GRID=1 $(GO) test -race -p 1 -timeout 20m ./...
+
+.PHONY: lint
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	CGO_ENABLED=0 $(GO) build -o /dev/null $(CGO_FREE)
+
+.PHONY: bench
+bench: deps
+	HIDDEN_BACKUP_REQUIRE_GRID=1 $(GO) test -run '^$$' -bench Versus -benchtime 1x -timeout 60m -v ./core
+
+.PHONY: man
+man: build
+	mkdir -p $(BUILD_DIR)/man
+	$(BUILD_DIR)/hidden-backup man $(BUILD_DIR)/man
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD_DIR)
-
-# Tests: targets that check the code go here.
-
-# Demonstrations: targets that show the whole thing running go here.
-
-# Benchmarks: targets that measure go here.

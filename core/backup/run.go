@@ -34,7 +34,7 @@ const goodbye = 20 * time.Second
 // object byte for byte, the listing entry by entry; and that the servers
 // confirmed the shares of every new pack, whose content was not downloaded.
 func Run(ctx context.Context, v *vault.Vault, o Options, t *progress.Tracker) (Report, error) {
-	started := time.Now()
+	started, before := time.Now(), v.Sent()
 	report := Report{}
 	if len(o.Folders) == 0 {
 		return report, ErrNoFolders
@@ -47,7 +47,7 @@ func Run(ctx context.Context, v *vault.Vault, o Options, t *progress.Tracker) (R
 	}
 	r := &run{v: v, w: w, o: o, tracker: t, report: &report, index: newIndex()}
 	err = r.all(ctx, d, started)
-	report.Elapsed = time.Since(started)
+	report.Elapsed, report.Sent = time.Since(started), v.Sent()-before
 	if err != nil && !r.committed {
 		r.leave(ctx)
 	}
@@ -259,7 +259,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 		return err
 	}
 	r.report.LeftOut = read.left
-	r.report.Sent, r.report.Packs = r.uploader.sent, content.full+listing.full
+	r.report.Packs = content.full + listing.full
 	s.Totals, s.Skipped, s.Listing = r.report.Info.Totals, r.report.Info.Skipped, listing.refs
 	return r.packTable(s, c.used)
 }

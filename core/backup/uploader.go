@@ -29,7 +29,6 @@ type uploader struct {
 
 	mu         sync.Mutex
 	fresh      map[snapshot.PackID]snapshot.Pack // stored by this run or the one it continues
-	sent       int64
 	unnoted    int64
 	noted      time.Time
 	checkpoint sync.Mutex // held while a checkpoint is written
@@ -71,7 +70,6 @@ func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id sn
 		}
 		u.mu.Lock()
 		u.fresh[id] = p
-		u.sent += p.Size
 		u.unnoted += p.Size
 		due := u.unnoted >= checkpointBytes || time.Since(u.noted) >= checkpointTime
 		u.mu.Unlock()

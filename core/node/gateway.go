@@ -191,7 +191,8 @@ func (g *Gateway) Dir() string { return g.dir.path }
 func (g *Gateway) State() State { return g.supervisor.State() }
 
 // WaitServers returns as soon as n or more storage servers are usable, or
-// when ctx ends or the gateway was given up. It returns how many there were.
+// when ctx ends or the gateway was given up. It returns how many there were when
+// the gateway answered last.
 func (g *Gateway) WaitServers(ctx context.Context, n int) (usable int, err error) {
 	return waitServers(ctx, g.Socket(), n, func() error {
 		if state := g.State(); state.Phase == Failed {
@@ -209,11 +210,11 @@ func waitServers(ctx context.Context, socket string, n int, failed func() error)
 			return false, err
 		}
 		grid, err := client.Grid(ctx)
-		usable = 0
-		if err == nil {
-			usable = grid.Usable()
+		if err != nil {
+			return false, nil // a restarting gateway does not answer for a while
 		}
-		return err == nil && usable >= n, nil // a restarting gateway does not answer for a while
+		usable = grid.Usable()
+		return usable >= n, nil
 	})
 	if err != nil {
 		err = fmt.Errorf("waiting for %d storage servers, %d are usable: %w", n, usable, err)

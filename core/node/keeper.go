@@ -81,7 +81,10 @@ func keepGateway(ctx context.Context, id string, cfg GatewayConfig, ready func(*
 	if err != nil {
 		return alreadyRunning("keeping the gateway", err)
 	}
-	defer lock.Close()
+	defer func() {
+		os.Remove(lock.Name()) // before it is released: see tryLock
+		lock.Close()
+	}()
 	g, err := StartGateway(ctx, cfg)
 	if err != nil {
 		return err

@@ -119,10 +119,11 @@ func globEscape(path string) string {
 	return string(escaped)
 }
 
+// withSweepLock locks the directory itself, so that no lock file stays behind.
 func withSweepLock(parent string, do func() error) error {
-	f, err := os.OpenFile(filepath.Join(parent, "sweep.lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	f, err := os.Open(parent)
 	if err != nil {
-		return fmt.Errorf("locking %s: %w", parent, err)
+		return fmt.Errorf("locking the directory for nodes: %w", err)
 	}
 	defer f.Close()
 	if err := flock(f, unix.LOCK_EX); err != nil {
@@ -134,20 +135,32 @@ func withSweepLock(parent string, do func() error) error {
 // errLocked means that somebody alive holds the lock.
 var errLocked = errors.New("locked by a running process")
 
+// tryLock locks a file, which it creates if needed. The holder may delete it.
 func tryLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && sameFile(f, path) {
+			return f, nil
+		}
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errLocked
+			return nil, errLocked
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
 	}
-	return f, nil
+}
+
+// sameFile reports whether path still is f: the last holder may have deleted it.
+func sameFile(f *os.File, path string) bool {
+	opened, err1 := f.Stat()
+	named, err2 := os.Lstat(path)
+	return err1 == nil && err2 == nil && os.SameFile(opened, named)
 }
 
 func flock(f *os.File, how int) error {

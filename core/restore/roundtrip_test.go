@@ -274,7 +274,7 @@ func TestUnchangedBackupSendsAlmostNothing(t *testing.T) {
 	}
 	first := w.backup()
 	second := w.backup()
-	if second.Packs != 0 || second.Sent != 0 {
+	if second.Packs != 0 || second.Sent > 8<<10 {
 		t.Errorf("nothing changed and %d packs were sent (first run: %d)", second.Packs, first.Packs)
 	}
 	if second.Info.Sequence != 2 || second.Info.Parent != 1 || second.New != 0 {

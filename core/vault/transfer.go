@@ -20,11 +20,16 @@ func (v *Vault) PutPack(ctx context.Context, id snapshot.PackID, data []byte, mo
 	if err != nil {
 		return snapshot.Pack{}, fmt.Errorf("uploading pack %v: %w", id, err)
 	}
+	v.sent.Add(int64(len(data)))
 	return snapshot.Pack{ID: id, Cap: c, Size: int64(len(data))}, nil
 }
 
 func (v *Vault) put(ctx context.Context, data []byte) (tahoeclient.Cap, error) {
-	return v.client.Put(ctx, bytes.NewReader(data), int64(len(data)))
+	c, err := v.client.Put(ctx, bytes.NewReader(data), int64(len(data)))
+	if err == nil {
+		v.sent.Add(int64(len(data)))
+	}
+	return c, err
 }
 
 // A Range is chunks of one pack in the order of their offsets, near enough to

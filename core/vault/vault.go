@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -56,6 +57,7 @@ type Vault struct {
 	happy   int
 	limits  Limits
 	machine string
+	sent    atomic.Int64
 }
 
 // Options of a Vault; Directory, Needed and Happy are required.
@@ -285,6 +287,9 @@ func (v *Vault) requireServers(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Sent counts the bytes of all files stored through v so far.
+func (v *Vault) Sent() int64 { return v.sent.Load() }
 
 func (v *Vault) read(ctx context.Context, c tahoeclient.Cap) ([]byte, error) {
 	size, ok := c.Size()
