@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -248,8 +247,6 @@ func folderNames(i snapshot.Info) []string {
 	}
 	return names
 }
-
-var errEnough = errors.New("all that was asked for was listed")
 
 func (a *app) lsCommand() *cobra.Command {
 	var number uint64

@@ -234,6 +234,23 @@ func TestLeftoversOfTheDeadAreSweptAndTheLivingSpared(t *testing.T) {
 	}
 }
 
+func TestNextStartSweepsAfterOwnerAndWrapperWereKilled(t *testing.T) {
+	cfg := nodetest.ConfigFor(t, practice(t))
+	owner, dir := startOwner(t, ownGateway, cfg)
+	pid := tahoePID(t, dir)
+	owner.Process.Signal(syscall.SIGSTOP) // it must not clean up in between
+	syscall.Kill(parent(t, pid), syscall.SIGKILL)
+	owner.Process.Kill()
+	eventually(t, "tahoe is gone", func() bool { return !running(pid) })
+	if isGone(dir) {
+		t.Fatal("nobody was left to remove the node directory, and yet it is gone")
+	}
+	startGateway(t, cfg)
+	if !isGone(dir) {
+		t.Error("the node directory of the dead is still there")
+	}
+}
+
 func TestCancelledStartLeavesNothing(t *testing.T) {
 	cfg := nodetest.ConfigFor(t, practice(t))
 	ctx, cancel := context.WithCancelCause(context.Background())
