@@ -38,6 +38,10 @@ const (
 	// fetch gives up after a minute and a half.
 	defaultWait = 2 * time.Minute
 
+	// attempts with a wait of one second that doubles: about a minute, enough
+	// for a gateway that died to be back with its servers connected.
+	attempts = 7
+
 	burst = 256 << 10 // of a rate limit
 )
 
@@ -113,7 +117,7 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 		}
 		socket = g.gateway.Socket()
 	}
-	g.client = tahoeclient.New(socket, tahoeclient.Options{Logger: c.Logger})
+	g.client = tahoeclient.New(socket, tahoeclient.Options{Logger: c.Logger, Attempts: attempts, RetryWait: time.Second})
 	directory := a.reader.Vault
 	if a.owner != nil {
 		directory = a.owner.Vault

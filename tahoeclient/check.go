@@ -3,6 +3,7 @@ package tahoeclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -65,6 +66,27 @@ func (c *Client) Check(ctx context.Context, object Cap, o CheckOptions) (Health,
 	if o.Repair && object.IsMutable() && !object.CanWrite() {
 		return Health{}, fmt.Errorf("%s: %w: repairing %v", op, ErrNotWritable, object)
 	}
+	var h Health
+	err := c.retry(ctx, op, func() (err error) {
+		h, err = c.check(ctx, op, object, o)
+		if o.Repair && (errors.Is(err, ErrNotEnoughShares) || errors.Is(err, ErrGone)) {
+			// The repair of a file that cannot be read ends in an error; what
+			// is wrong with it, only a mere check tells.
+			o := o
+			o.Repair = false
+			h, err = c.check(ctx, op, object, o)
+			h.Repair = &RepairResult{Attempted: true}
+		}
+		return err
+	})
+	if err != nil {
+		return Health{}, err
+	}
+	return h, nil
+}
+
+// check is Check, once.
+func (c *Client) check(ctx context.Context, op string, object Cap, o CheckOptions) (Health, error) {
 	q := url.Values{"t": {"check"}, "output": {"JSON"}}
 	for name, on := range map[string]bool{"verify": o.Verify, "repair": o.Repair, "add-lease": o.AddLease} {
 		if on {
@@ -75,12 +97,7 @@ func (c *Client) Check(ctx context.Context, object Cap, o CheckOptions) (Health,
 	if o.Verify || o.Repair {
 		moved = sharesSize(object)
 	}
-	r := request{op: op, method: http.MethodPost, url: uri(object, q)}
-	var answer []byte
-	err := c.retry(ctx, op, func() (err error) {
-		answer, err = c.call(ctx, r, nil, maxJSON, moved)
-		return err
-	})
+	answer, err := c.call(ctx, request{op: op, method: http.MethodPost, url: uri(object, q)}, nil, maxJSON, moved)
 	if err != nil {
 		return Health{}, err
 	}
@@ -98,7 +115,7 @@ func sharesSize(object Cap) int64 {
 	if !ok {
 		return size
 	}
-	return int64(float64(size) * float64(total) / float64(needed))
+	return int64(min(float64(size)*float64(total)/float64(needed), 1<<62)) // a size may be absurd
 }
 
 type wireResults struct {

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,7 +15,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"hiddenbackup/tahoeclient"
@@ -77,6 +73,7 @@ func wantError(t testing.TB, got error, wants ...error) {
 }
 
 // stranger listens on a UNIX socket and hands each connection to serve.
+
 func stranger(t *testing.T, serve func(conn net.Conn)) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "st")
@@ -123,7 +120,9 @@ func stranger(t *testing.T, serve func(conn net.Conn)) (socket string) {
 }
 
 // says answers the beginning of every connection's first request with text,
+
 // takes no more of it, and keeps the connection open.
+
 func says(t *testing.T, text string) (socket string) {
 	return stranger(t, func(conn net.Conn) {
 		conn.Read(make([]byte, 4096))
@@ -165,43 +164,6 @@ func TestGatewayThatComesBackIsFound(t *testing.T) {
 	}
 }
 
-func TestUploadIsRepeated(t *testing.T) {
-	tests := []struct {
-		name  string
-		fault func(g *tahoetest.Gateway)
-		puts  int
-	}{
-		{"gateway fails", func(g *tahoetest.Gateway) { g.Fail(2, 500, "builtins.RuntimeError: x", tahoetest.OpPut) }, 3},
-		{"connection lost", func(g *tahoetest.Gateway) { g.Drop(2, tahoetest.OpPut) }, 3},
-		{"answer lost", func(g *tahoetest.Gateway) { g.DropAfter(2, tahoetest.OpPut) }, 3},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			g := tahoetest.NewGateway(t)
-			c := client(t, g.Socket(), tahoeclient.Options{})
-			tt.fault(g)
-			data := tahoetest.Bytes(1, 300_000)
-			// From the middle of a larger thing, and not to its end.
-			body := bytes.NewReader(append(append([]byte("before"), data...), "after"...))
-			body.Seek(6, io.SeekStart)
-			file, err := c.Put(testContext(t), body, int64(len(data)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := c.ReadAll(testContext(t), file, 0, -1); err != nil || !bytes.Equal(got, data) {
-				t.Errorf("came back changed: %v", err)
-			}
-			counts := g.Count()
-			if counts.Requests[tahoetest.OpPut] != tt.puts || counts.BytesIn[tahoetest.OpPut] != int64(tt.puts*len(data)) {
-				t.Errorf("%+v", counts)
-			}
-			if g.StoredBytes() != int64(len(data)) {
-				t.Errorf("%d bytes stored", g.StoredBytes())
-			}
-		})
-	}
-}
-
 func TestAttemptsAreBounded(t *testing.T) {
 	g := tahoetest.NewGateway(t)
 	var log bytes.Buffer
@@ -220,125 +182,11 @@ func TestAttemptsAreBounded(t *testing.T) {
 	}
 }
 
-func TestTooFewServersIsUnhappy(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{Attempts: 1})
-	data := tahoetest.Bytes(1, 1000)
-	file, dir := put(t, c, data), makeDir(t, c, "a")
-	for _, connected := range []int{3, 0} {
-		g.SetServers(connected, 5)
-		_, err := c.Put(testContext(t), bytes.NewReader(data), 1000)
-		wantError(t, err, tahoeclient.ErrUnhappy)
-	}
-	_, err := c.MakeDir(testContext(t), map[string]tahoeclient.Child{"a": {Cap: file}})
-	wantError(t, err, tahoeclient.ErrUnhappy)
-
-	// Without servers a gateway says that no share exists; that is not to be believed.
-	_, err = c.ReadAll(testContext(t), file, 0, -1)
-	wantError(t, err, tahoeclient.ErrNotEnoughShares)
-	_, err = c.ReadDir(testContext(t), dir)
-	wantError(t, err, tahoeclient.ErrNotEnoughShares)
-
-	g.SetServers(5, 5)
-	g.LoseShares(file, 2)
-	_, err = c.ReadAll(testContext(t), file, 0, -1)
-	wantError(t, err, tahoeclient.ErrNotEnoughShares)
-	g.LoseObject(file)
-	_, err = c.ReadAll(testContext(t), file, 0, -1)
-	wantError(t, err, tahoeclient.ErrGone)
-	var e *tahoeclient.Error
-	if !errors.As(err, &e) || e.Status != 410 {
-		t.Errorf("%v", err)
-	}
-	if put(t, c, data) != file {
-		t.Error("stored again, it is something else")
-	}
-	if _, err = c.ReadAll(testContext(t), file, 0, -1); err != nil {
-		t.Errorf("stored again: %v", err)
-	}
-}
-
 // A torn body has the right beginning, and then text of the gateway. The text
+
 // must never be given as data, wherever the body tears.
-func TestTornBodyIsNeverData(t *testing.T) {
-	const size = 200_000
-	data := tahoetest.Bytes(1, size)
-	for _, after := range []int64{0, 1, 23, 24, 25, 65_535, 65_536, 65_560, 131_072, size - 100, size - 25} {
-		for _, how := range []string{"torn", "closed"} {
-			t.Run(fmt.Sprint(how, " after ", after), func(t *testing.T) {
-				t.Parallel()
-				g := tahoetest.NewGateway(t)
-				c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 500 * time.Millisecond, Attempts: 1})
-				file := put(t, g.Client(t), data)
-				if how == "torn" {
-					g.CutBody(after, 1)
-				} else {
-					g.CloseBody(after, 1)
-				}
-				body, err := c.Get(testContext(t), file, 0, -1)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer body.Close()
-				got, err := io.ReadAll(body)
-				wantError(t, err, tahoeclient.ErrShortRead, io.ErrUnexpectedEOF)
-				if !bytes.HasPrefix(data, got) {
-					t.Errorf("%d bytes, which are not the file's", len(got))
-				}
-				if _, again := body.Read(make([]byte, 10)); !errors.Is(again, tahoeclient.ErrShortRead) {
-					t.Errorf("then %v", again)
-				}
-			})
-		}
-	}
-}
 
 // A file may hold the text that a torn body ends in.
-func TestFileWithTheTextOfATornBody(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{})
-	for _, text := range []string{"problem during download\n", strings.Repeat("problem during download\n", 9000)} {
-		for _, tail := range []string{"", "p", "problem", strings.Repeat("x", 100)} {
-			data := []byte(strings.Repeat("x", 1000) + text + tail)
-			got, err := c.ReadAll(testContext(t), put(t, c, data), 0, -1)
-			if err != nil || !bytes.Equal(got, data) {
-				t.Errorf("%d bytes with tail %q: %v", len(data), tail, err)
-			}
-		}
-	}
-}
-
-func TestReadAllGoesOnAfterATornBody(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 500 * time.Millisecond})
-	data := tahoetest.Bytes(1, 1_000_000)
-	file := put(t, g.Client(t), data)
-	g.CutBody(400_000, 1)
-	g.CloseBody(400_000, 1)
-	g.Fail(1, 500, "builtins.RuntimeError: x", tahoetest.OpGet)
-	got, err := c.ReadAll(testContext(t), file, 7, 999_000)
-	if err != nil || !bytes.Equal(got, data[7:999_007]) {
-		t.Fatalf("%d bytes, %v", len(got), err)
-	}
-	if out := g.Count().BytesOut[tahoetest.OpGet]; out > 1_300_000 {
-		t.Errorf("%d bytes fetched for 1 MB: it began again", out)
-	}
-	g.CloseBody(1000, 100)
-	_, err = c.ReadAll(testContext(t), file, 0, -1)
-	wantError(t, err, tahoeclient.ErrShortRead)
-}
-
-func TestCorruptBytesAreGivenAsTheyAre(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := g.Client(t)
-	data := tahoetest.Bytes(1, 10_000)
-	file := put(t, c, data)
-	g.Corrupt(file)
-	got, err := c.ReadAll(testContext(t), file, 0, -1)
-	if err != nil || len(got) != len(data) || bytes.Equal(got, data) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-}
 
 func TestSilentGatewayIsGivenUp(t *testing.T) {
 	g := tahoetest.NewGateway(t)
@@ -369,114 +217,13 @@ func TestSilentGatewayIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestStalledBodyIsGivenUp(t *testing.T) {
-	socket := says(t, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"+strings.Repeat("x", 500))
-	c := client(t, socket, tahoeclient.Options{IdleTimeout: 20 * time.Millisecond, Attempts: 1})
-	file := parse(t, "URI:CHK:"+key1+":"+hash1+":3:5:1000")
-	_, err := c.ReadAll(testContext(t), file, 0, -1)
-	// It asked for a part, and got an answer for the whole.
-	wantError(t, err, tahoeclient.ErrShortRead, tahoeclient.ErrNotAnswering)
-}
-
-func TestGatewayThatTakesNoBodyIsGivenUp(t *testing.T) {
-	socket := stranger(t, func(net.Conn) {})
-	c := client(t, socket, tahoeclient.Options{IdleTimeout: 20 * time.Millisecond, Attempts: 1})
-	_, err := c.Put(testContext(t), bytes.NewReader(make([]byte, 8<<20)), 8<<20)
-	wantError(t, err, tahoeclient.ErrNotAnswering)
-}
-
 // slowReader needs longer for each piece than the idle timeout allows.
-type slowReader struct {
-	io.ReadSeeker
-	wait time.Duration
-}
-
-func (r slowReader) Read(p []byte) (int, error) {
-	<-time.After(r.wait)
-	return r.ReadSeeker.Read(p[:min(len(p), 20_000)])
-}
-
-func TestSlowButMovingUploadIsNotKilled(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 200 * time.Millisecond, RequestTimeout: 10 * time.Second, Attempts: 1})
-	data := tahoetest.Bytes(1, 60_000)
-	body := slowReader{bytes.NewReader(data), 300 * time.Millisecond}
-	if _, err := c.Put(testContext(t), body, int64(len(data))); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSlowReaderIsNotKilled(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := client(t, g.Socket(), tahoeclient.Options{IdleTimeout: 200 * time.Millisecond, RequestTimeout: 10 * time.Second, Attempts: 1})
-	data := tahoetest.Bytes(1, 8<<20) // more than fits on the way
-	body, err := c.Get(testContext(t), put(t, g.Client(t), data), 0, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer body.Close()
-	<-time.After(300 * time.Millisecond)
-	got, err := io.ReadAll(iotest.HalfReader(body))
-	if err != nil || !bytes.Equal(got, data) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-}
-
-func TestBodyOfTheCallerFails(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := g.Client(t)
-	broken := errors.New("disk on fire")
-	_, err := c.Put(testContext(t), &brokenReader{err: broken}, 1000)
-	wantError(t, err, broken)
-	if tahoeclient.Temporary(err) || errors.Is(err, tahoeclient.ErrNotAnswering) {
-		t.Errorf("%v is blamed on the gateway", err)
-	}
-	_, err = c.Put(testContext(t), bytes.NewReader(make([]byte, 10)), 1000)
-	wantError(t, err, io.ErrUnexpectedEOF)
-	if _, err = c.Put(testContext(t), bytes.NewReader(nil), -1); err == nil {
-		t.Error("a negative size was taken")
-	}
-	if n := len(g.Objects()); n != 0 {
-		t.Errorf("%d objects were stored", n)
-	}
-}
-
-type brokenReader struct {
-	err  error
-	read int
-}
-
-func (r *brokenReader) Seek(int64, int) (int64, error) { return 0, nil }
-
-func (r *brokenReader) Read(p []byte) (int, error) {
-	if r.read >= 100 {
-		return 0, r.err
-	}
-	r.read += 100
-	return 100, nil
-}
 
 // An answer may come before the body was taken; the transport then still holds
-// the body. Put must not return, or rewind, before that has ended: here the
-// race detector looks on.
-func TestBodyIsLeftAloneAfterwards(t *testing.T) {
-	socket := says(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nContent-Type: text/plain\r\n\r\nlate")
-	c := client(t, socket, tahoeclient.Options{Attempts: 3})
-	data := make([]byte, 4<<20)
-	_, err := c.Put(testContext(t), bytes.NewReader(data), int64(len(data)))
-	for i := range data {
-		data[i] = 1
-	}
-	if !tahoeclient.Temporary(err) {
-		t.Errorf("%v", err)
-	}
 
-	ctx, cancel := context.WithCancel(testContext(t))
-	deaf := client(t, stranger(t, func(net.Conn) { cancel() }), tahoeclient.Options{})
-	_, err = deaf.Put(ctx, bytes.NewReader(data), int64(len(data)))
-	clear(data)
-	wantError(t, err, context.Canceled)
-}
+// the body. Put must not return, or rewind, before that has ended: here the
+
+// race detector looks on.
 
 func TestCancelEndsEverythingAtOnce(t *testing.T) {
 	g := tahoetest.NewGateway(t)
@@ -519,189 +266,7 @@ func TestCancelEndsEverythingAtOnce(t *testing.T) {
 	}
 }
 
-func TestClosedDownload(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	c := g.Client(t)
-	file := put(t, c, tahoetest.Bytes(1, 4<<20))
-	body, err := c.Get(testContext(t), file, 0, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := body.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if n, err := body.Read(make([]byte, 10)); n != 0 || !errors.Is(err, fs.ErrClosed) {
-		t.Errorf("%d bytes, %v", n, err)
-	}
-
-	// Close while Read waits.
-	g.CutBody(0, 1)
-	body, err = c.Get(testContext(t), file, 0, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error)
-	go func() {
-		_, err := io.ReadAll(body)
-		done <- err
-	}()
-	body.Close()
-	if err := <-done; err == nil {
-		t.Error("a closed body was complete")
-	}
-}
-
-func TestStrangersAnswers(t *testing.T) {
-	file := parse(t, "URI:CHK:"+key1+":"+hash1+":3:5:1000")
-	dir := parse(t, "URI:DIR2:"+key1+":"+fp1)
-	answer := func(status, header, body string) string {
-		return "HTTP/1.1 " + status + "\r\n" + header + fmt.Sprintf("Content-Length: %d\r\nConnection: close\r\n\r\n", len(body)) + body
-	}
-	ctx := testContext(t)
-	for name, text := range map[string]string{
-		"no HTTP":               "220 smtp.example.org ESMTP\r\n",
-		"no status":             "HTTP/1.1 None None\r\n\r\n",
-		"no capability":         answer("200 OK", "", "hello"),
-		"empty":                 answer("200 OK", "", ""),
-		"other size":            answer("200 OK", "", "URI:CHK:"+key1+":"+hash1+":3:5:999"),
-		"verify capability":     answer("200 OK", "", "URI:CHK-Verifier:"+key1+":"+hash1+":3:5:1000"),
-		"directory":             answer("200 OK", "", "URI:DIR2:"+key1+":"+fp1),
-		"page":                  answer("200 OK", "Content-Type: text/html\r\n", "<html></html>"),
-		"not a pair":            answer("200 OK", "", `["dirnode"]`),
-		"no children":           answer("200 OK", "", `["dirnode", {}]`),
-		"odd children":          answer("200 OK", "", `["dirnode", {"children": []}]`),
-		"unknown":               answer("200 OK", "", `["unknown", {}]`),
-		"redirect":              answer("302 Found", "Location: http://example.org/\r\n", ""),
-		"not modified":          answer("304 Not Modified", "", ""),
-		"other range":           answer("206 Partial Content", "Content-Range: bytes 1-1000/1001\r\n", strings.Repeat("x", 1000)),
-		"no range":              answer("206 Partial Content", "", strings.Repeat("x", 1000)),
-		"long header":           "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 200_000) + "\r\n\r\n",
-		"capability in garbage": "URI:CHK:" + key1 + ":" + hash1 + ":3:5:999\r\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := client(t, says(t, text), tahoeclient.Options{Attempts: 2})
-			check := func(err error) {
-				t.Helper()
-				if err == nil {
-					t.Error("taken for a success")
-					return
-				}
-				for _, secret := range []string{key1, hash1, fp1, url.QueryEscape("URI:")} {
-					if strings.Contains(err.Error(), secret) {
-						t.Errorf("tells a secret: %v", err)
-					}
-				}
-			}
-			_, err := c.Put(ctx, bytes.NewReader(make([]byte, 1000)), 1000)
-			check(err)
-			_, err = c.ReadAll(ctx, file, 0, -1)
-			check(err)
-			_, err = c.ReadDir(ctx, dir)
-			check(err)
-			_, err = c.Check(ctx, file, tahoeclient.CheckOptions{Repair: true})
-			check(err)
-			_, err = c.Version(ctx)
-			check(err)
-			if name != "directory" { // which is right for this one
-				_, err = c.MakeDir(ctx, map[string]tahoeclient.Child{"a": {Cap: file}})
-				check(err)
-			}
-		})
-	}
-}
-
-func TestErrorsTellNoSecrets(t *testing.T) {
-	g := tahoetest.NewGateway(t)
-	var log bytes.Buffer
-	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c := client(t, g.Socket(), tahoeclient.Options{Attempts: 2, IdleTimeout: time.Second, Logger: logger})
-	file, dir := put(t, c, tahoetest.Bytes(1, 1000)), makeDir(t, c, "a")
-	readOnly, err := dir.ReadOnly()
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := file.Verifier()
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets := []tahoeclient.Cap{file, dir, readOnly, verifier}
-	ctx := testContext(t)
-
-	var errs []error
-	all := func() {
-		_, err := c.Put(ctx, bytes.NewReader(tahoetest.Bytes(2, 100)), 100)
-		errs = append(errs, err)
-		for _, at := range secrets {
-			_, err = c.Get(ctx, at, 0, -1)
-			errs = append(errs, err)
-			_, err = c.ReadAll(ctx, at, 0, -1)
-			errs = append(errs, err)
-			_, err = c.ReadAll(ctx, at, 2000, 5)
-			errs = append(errs, err)
-			_, err = c.ReadDir(ctx, at)
-			errs = append(errs, err)
-			_, err = c.Describe(ctx, at)
-			errs = append(errs, err)
-			_, err = c.MakeDir(ctx, map[string]tahoeclient.Child{"a": {Cap: at}})
-			errs = append(errs, err)
-			_, err = c.Check(ctx, at, tahoeclient.CheckOptions{Repair: true})
-			errs = append(errs, err)
-			errs = append(errs, c.Link(ctx, at, "a", file, false), c.Unlink(ctx, at, "zz"), c.Link(ctx, dir, "a", at, false))
-		}
-	}
-	all()
-	for _, status := range []int{400, 404, 405, 409, 410, 500, 503} {
-		for _, at := range secrets {
-			body := "before " + at.Secret() + "\n<p>at /uri/" + url.QueryEscape(at.Secret()) + "?t=json</p>\nallmydata.x.SomeError: " + at.Secret()
-			g.Fail(1000, status, body)
-			all()
-			g.Behave()
-		}
-	}
-	g.Drop(1000)
-	all()
-	g.Behave()
-	g.Stop()
-	all()
-
-	tried := 0
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		tried++
-		var texts []string
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
-			texts = append(texts, fmt.Sprintf(verb, err))
-		}
-		var buf bytes.Buffer
-		slog.New(slog.NewJSONHandler(&buf, nil)).Error("failed", "error", err)
-		slog.New(slog.NewTextHandler(&buf, nil)).Error("failed", "error", err)
-		for _, text := range append(texts, buf.String()) {
-			for _, at := range secrets {
-				leaks(t, text, at)
-			}
-		}
-	}
-	for _, at := range secrets {
-		leaks(t, log.String(), at)
-	}
-	if tried < 200 || log.Len() == 0 {
-		t.Errorf("only %d errors and %d bytes of log were looked at", tried, log.Len())
-	}
-}
-
 // leaks complains if text holds a part of a capability that is a secret.
-func leaks(t *testing.T, text string, at tahoeclient.Cap) {
-	t.Helper()
-	for _, part := range strings.Split(at.Secret(), ":") {
-		if len(part) > 20 && strings.Contains(text, part) {
-			t.Fatalf("tells %s of %v: %s", part, at, text)
-		}
-	}
-}
 
 func TestNothingIsLeftRunning(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -837,27 +402,5 @@ func TestRequestsLookAsTahoeWantsThem(t *testing.T) {
 	}
 	if got[0].ContentLength != 100 || len(got[0].TransferEncoding) != 0 || got[1].Header.Get("Range") != "bytes=10-29" {
 		t.Errorf("length %d, encoding %v, range %q", got[0].ContentLength, got[0].TransferEncoding, got[1].Header.Get("Range"))
-	}
-}
-
-func BenchmarkPut(b *testing.B) {
-	g := tahoetest.NewGateway(b)
-	c := g.Client(b)
-	data := tahoetest.Bytes(1, 16<<20)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		put(b, c, data)
-	}
-}
-
-func BenchmarkReadAll(b *testing.B) {
-	g := tahoetest.NewGateway(b)
-	c := g.Client(b)
-	file := put(b, c, tahoetest.Bytes(1, 16<<20))
-	b.SetBytes(16 << 20)
-	for b.Loop() {
-		if _, err := c.ReadAll(testContext(b), file, 0, -1); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -175,8 +175,7 @@ func plainText(contentType string, body []byte) string {
 	if json.Unmarshal(body, &said) == nil && said.Error != "" {
 		return said.Error
 	}
-	// Directory listings and HEAD-like errors may be HTML without saying so,
-	// so look at the text as well.
+	// Tahoe calls pages text at times, and text a page: look at it as well.
 	start := strings.TrimSpace(text)
 	if strings.HasPrefix(start, "<") || (strings.HasPrefix(contentType, "text/html") && strings.Contains(text, "</")) {
 		text = html.UnescapeString(htmlTag.ReplaceAllString(text, " "))

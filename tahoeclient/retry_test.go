@@ -98,3 +98,17 @@ func TestOptionsAreOrderedAsTheGatewayNeeds(t *testing.T) {
 		t.Errorf("idle %v, request %v", o.IdleTimeout, o.RequestTimeout)
 	}
 }
+
+func TestAbsurdSizesAreBounded(t *testing.T) {
+	c, err := ParseCap("URI:CHK:" + secretKey + ":" + secretHash + ":1:256:9223372036854775807")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := sharesSize(c); n <= 0 {
+		t.Errorf("its shares have %d bytes", n)
+	}
+	// The gateway promises what the capability claims; memory is taken as bytes come.
+	if _, err := retrier(1).ReadAll(context.Background(), c, 0, -1); !errors.Is(err, ErrNotAnswering) {
+		t.Error(err)
+	}
+}

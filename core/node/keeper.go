@@ -83,7 +83,7 @@ func keepGateway(ctx context.Context, id string, cfg GatewayConfig, ready func(*
 	}
 	defer func() {
 		os.Remove(lock.Name()) // before it is released: see tryLock
-		lock.Close()
+		unlock(lock)
 	}()
 	g, err := StartGateway(ctx, cfg)
 	if err != nil {

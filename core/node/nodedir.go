@@ -68,7 +68,7 @@ func (d *nodeDir) remove() error {
 		return nil // not made, so not ours
 	}
 	err := removeAll(d.path)
-	d.lock.Close()
+	unlock(d.lock)
 	d.lock = nil
 	return err
 }
@@ -98,7 +98,7 @@ func sweep(parent string) error {
 				continue // alive
 			}
 			err = removeAll(dir)
-			lock.Close()
+			unlock(lock)
 			if err != nil {
 				return fmt.Errorf("removing what a dead gateway left: %w", err)
 			}
@@ -125,7 +125,7 @@ func withSweepLock(parent string, do func() error) error {
 	if err != nil {
 		return fmt.Errorf("locking the directory for nodes: %w", err)
 	}
-	defer f.Close()
+	defer unlock(f)
 	if err := flock(f, unix.LOCK_EX); err != nil {
 		return fmt.Errorf("locking %s: %w", parent, err)
 	}
@@ -154,6 +154,13 @@ func tryLock(path string) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// unlock does more than close: a child that is being forked this very moment
+// has a copy of the descriptor, which would hold the lock until it starts.
+func unlock(f *os.File) {
+	flock(f, unix.LOCK_UN)
+	f.Close()
 }
 
 // sameFile reports whether path still is f: the last holder may have deleted it.

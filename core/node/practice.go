@@ -122,7 +122,7 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	if err := p.plan(cfg); err != nil {
-		lock.Close()
+		unlock(lock)
 		return nil, err
 	}
 	if err := p.startAll(ctx); err != nil {
@@ -299,6 +299,6 @@ func (p *Practice) Close() error {
 		}()
 	}
 	group.Wait()
-	p.lock.Close()
+	unlock(p.lock)
 	return nil
 }

@@ -80,6 +80,7 @@ func TestPracticeNodesFailAsTold(t *testing.T) {
 		t.Errorf("status is %+v: %v", status, err)
 	}
 	owner.Process.Kill()
+	owner.Wait()
 	eventually(t, "the processes are gone", func() bool { return len(processesIn(dir)) == 0 && !running(pid) })
 
 	p, err := node.StartPractice(deadline(t, time.Minute), cfg)

@@ -10,8 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-
-	"hiddenbackup/core/internal/process"
+	"time"
 )
 
 // order is what a keeper is to do. It holds secrets, so it travels through
@@ -103,17 +102,11 @@ func spawn(ctx context.Context, argv []string, o order) (*Attached, error) {
 		defer close(ended)
 		keeper.Wait()
 	}()
-	id, err := process.Identify(keeper.Process.Pid)
-	if err != nil {
-		reports.Close()
-		orders.Close()
-		return nil, fmt.Errorf("the keeper ended at once: %w", err)
-	}
 	go func() {
 		defer orders.Close()
 		orders.Write(data)
 	}()
-	unhook := context.AfterFunc(ctx, func() { id.Stop(stopWait) })
+	unhook := context.AfterFunc(ctx, func() { stopKeeper(keeper.Process, ended) })
 	defer unhook()
 	defer reports.Close()
 	var r report
@@ -133,6 +126,18 @@ func spawn(ctx context.Context, argv []string, o order) (*Attached, error) {
 		return nil, errors.New(r.Problem)
 	}
 	return r.Attached, nil
+}
+
+// stopKeeper is for our own child; a keeper of others is stopped by its Identity.
+func stopKeeper(keeper *os.Process, ended <-chan struct{}) {
+	keeper.Signal(syscall.SIGTERM)
+	patience := time.NewTimer(stopWait)
+	defer patience.Stop()
+	select {
+	case <-ended:
+	case <-patience.C:
+		keeper.Kill()
+	}
 }
 
 // startKeeper gives it a session of its own, and nothing of ours but two pipes.

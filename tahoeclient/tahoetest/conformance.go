@@ -41,6 +41,7 @@ func Conformance(t *testing.T, newClient func(t *testing.T) *tahoeclient.Client)
 		{"UnknownDirectory", unknownDirectory},
 		{"DerivedCapabilities", derivedCapabilities},
 		{"CheckAndLease", checkAndLease},
+		{"CheckOfNothing", checkOfNothing},
 		{"GridStatus", gridStatus},
 		{"Cancel", cancelled},
 	}
@@ -440,13 +441,23 @@ func checkAndLease(t *testing.T, c *tahoeclient.Client) {
 			}
 		}
 	}
-	h, err := c.Check(testContext(t), unstored(t, "CHK"), tahoeclient.CheckOptions{})
-	if err != nil || h.Healthy || h.Recoverable || h.SharesGood != 0 {
-		t.Errorf("nothing is %+v, %v", h, err)
-	}
 	verify := must[tahoeclient.Cap](t)(file.Verifier())
-	_, err = c.Check(testContext(t), verify, tahoeclient.CheckOptions{})
+	_, err := c.Check(testContext(t), verify, tahoeclient.CheckOptions{})
 	wantError(t, err, tahoeclient.ErrBadCap)
+}
+
+func checkOfNothing(t *testing.T, c *tahoeclient.Client) {
+	for _, o := range []tahoeclient.CheckOptions{{}, {Verify: true}, {AddLease: true}, {Repair: true}, {Verify: true, Repair: true}} {
+		for _, kind := range []string{"CHK", "DIR2"} {
+			h, err := c.Check(testContext(t), unstored(t, kind), o)
+			if err != nil || h.Healthy || h.Recoverable || h.SharesGood != 0 || h.RecoverableVersions != 0 || len(h.RespondingServers) == 0 {
+				t.Errorf("%s %+v: %+v, %v", kind, o, h, err)
+			}
+			if o.Repair && (h.Repair == nil || !h.Repair.Attempted || h.Repair.Successful) {
+				t.Errorf("%s %+v: repair %+v", kind, o, h.Repair)
+			}
+		}
+	}
 }
 
 func gridStatus(t *testing.T, c *tahoeclient.Client) {

@@ -98,7 +98,9 @@ func (r *rule) before(x *exchange) bool {
 	case r == nil || r.carry:
 		return false
 	case r.hang != nil:
-		return !x.hang(r.hang)
+		if !x.hang(r.hang) {
+			panic(http.ErrAbortHandler)
+		}
 	case r.drop:
 		panic(http.ErrAbortHandler)
 	case r.status != 0:

@@ -125,21 +125,26 @@ func (x *exchange) content() ([]byte, bool) {
 	if f != nil && f.cap == x.cap {
 		good = g.good(f.shares)
 	}
-	switch {
-	case good == 0:
+	if good < needed {
+		x.tooFewShares(good, needed)
+		return nil, false
+	}
+	return f.data, true
+}
+
+// tooFewShares answers that a file cannot be read.
+func (x *exchange) tooFewShares(good, needed int) {
+	if good == 0 {
 		x.plain(http.StatusGone, "NoSharesError: no shares could be found. Zero shares usually indicates a corrupt "+
 			"URI, or that no servers were connected, but it might also indicate severe corruption. You should "+
 			"perform a filecheck on this object to learn more.\n\nThe full error message is:\n"+
 			fmt.Sprintf("no shares (need %d). Last failure: None", needed))
-		return nil, false
-	case good < needed:
-		x.plain(http.StatusGone, "NotEnoughSharesError: This indicates that some servers were unavailable, or that "+
-			"shares have been lost to server departure, hard drive failure, or disk corruption. You should "+
-			"perform a filecheck on this object to learn more.\n\nThe full error message is:\n"+
-			fmt.Sprintf("ran out of shares: complete= pending=Share(sh0-on-abcdefgh) overdue= unused= need %d. Last failure: None", needed))
-		return nil, false
+		return
 	}
-	return f.data, true
+	x.plain(http.StatusGone, "NotEnoughSharesError: This indicates that some servers were unavailable, or that "+
+		"shares have been lost to server departure, hard drive failure, or disk corruption. You should "+
+		"perform a filecheck on this object to learn more.\n\nThe full error message is:\n"+
+		fmt.Sprintf("ran out of shares: complete= pending=Share(sh0-on-abcdefgh) overdue= unused= need %d. Last failure: None", needed))
 }
 
 const unknownURI = "GET unknown URI type: can only do t=info and t=json, not t=.\n" +

@@ -167,11 +167,14 @@ func (x *exchange) serve() {
 	x.identify()
 	// Like the real one: the body is taken whole before anything else happens.
 	if !x.readBody() {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	defer func() { x.g.count(x.op, int64(len(x.body)), x.w.written) }()
 	rule := x.g.match(x.op)
-	if !x.wait(x.g.currentDelay()) || rule.before(x) {
+	if !x.wait(x.g.currentDelay()) {
+		panic(http.ErrAbortHandler) // a mere return would answer 200
+	}
+	if rule.before(x) {
 		return
 	}
 	if rule.hidesAnswer() {

@@ -186,6 +186,10 @@ func (x *exchange) check() {
 		x.json(http.StatusOK, before)
 		return
 	}
+	if !c.IsMutable() && !before.Results.Recoverable {
+		x.tooFewShares(before.Results.Good, enc.needed)
+		return
+	}
 	attempted, successful := false, false
 	if !before.Results.Healthy {
 		attempted = true
