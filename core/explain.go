@@ -106,6 +106,14 @@ var explanations = []struct {
 		Title: "The runtime directory belongs to somebody else or is open to others.",
 		Safe:  "Nothing was started in it.",
 		Hint:  "Remove it, or name another one with --node-directory.", Exit: ExitFailed}},
+	{node.ErrSocketPath, Message{
+		Title: "The path of the runtime directory is too long.",
+		Safe:  "Nothing was started.",
+		Hint:  "Name a directory with a shorter path with --node-directory.", Exit: ExitFailed}},
+	{node.ErrConfig, Message{
+		Title: "The manifest describes a grid that no gateway can be set up for.",
+		Safe:  "Nothing was started and no packet was sent.",
+		Hint:  "Get the manifest from another holder, or correct what is named below.", Exit: ExitManifest}},
 	{ErrNetwork, Message{
 		Title: "This version cannot reach a grid of that kind yet.",
 		Safe:  "No packet was sent.",

@@ -84,46 +84,107 @@ func (c *Client) put(ctx context.Context, op string, src io.Reader, size int64) 
 // early. It must be closed, and ends with ctx. What it gives is what the
 // gateway says: check it.
 //
-// Only the beginning is tried again on temporary errors. See ReadAll.
+// On a temporary error, wherever it strikes, it goes on from there, as long as
+// the capability is of an immutable file.
 func (c *Client) Get(ctx context.Context, file Cap, off, n int64) (io.ReadCloser, error) {
 	const op = "downloading"
+	size, known := file.Size()
+	if known && n < 0 {
+		n = max(size-off, 0)
+	}
 	var body io.ReadCloser
 	err := c.retry(ctx, op, func() (err error) {
 		body, err = c.open(ctx, op, file, off, n)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || !known {
+		return body, err
 	}
-	return body, nil
+	return &resuming{c: c, ctx: ctx, op: op, file: file, off: off, left: n, body: body}, nil
 }
 
-// ReadAll reads n bytes of a file from off, or to its end if n is negative,
-// which needs a capability that states its size. On a temporary error,
-// wherever it strikes, it goes on from there.
+// segment is Tahoe's unit of download, in bytes: less is no progress.
+const segment = 1 << 20
+
+// resuming is the content of an immutable file, asked for again from where an
+// answer broke off.
+type resuming struct {
+	c         *Client
+	ctx       context.Context
+	op        string
+	file      Cap
+	off, left int64 // of what is still to come
+	body      io.ReadCloser
+	failed    int   // times since the last whole segment came
+	since     int64 // bytes that came since the last failure
+	err       error // for good
+}
+
+func (r *resuming) Read(p []byte) (int, error) {
+	for {
+		if r.err != nil {
+			return 0, r.err
+		}
+		n, err := r.body.Read(p)
+		r.off += int64(n)
+		r.left -= int64(n)
+		if r.since += int64(n); r.since >= segment {
+			r.failed = 0
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if err == nil || r.left == 0 || !Temporary(err) {
+			return 0, err
+		}
+		r.err = r.again(err)
+	}
+}
+
+func (r *resuming) again(why error) error {
+	r.body.Close()
+	r.since = 0
+	for {
+		r.failed++
+		if r.failed >= r.c.o.Attempts {
+			return why
+		}
+		if err := r.c.pause(r.ctx, r.op, r.failed, why); err != nil {
+			return err
+		}
+		body, err := r.c.open(r.ctx, r.op, r.file, r.off, r.left)
+		if err == nil {
+			r.body = body
+			return nil
+		}
+		if !Temporary(err) {
+			return err
+		}
+		why = err
+	}
+}
+
+func (r *resuming) Close() error { return r.body.Close() }
+
+// ReadAll is Get into memory. A negative n needs a capability that states its
+// size.
 func (c *Client) ReadAll(ctx context.Context, file Cap, off, n int64) ([]byte, error) {
-	const op = "downloading"
 	if n < 0 {
 		size, ok := file.Size()
 		if !ok {
-			return nil, fmt.Errorf("%s: %w: %v states no size", op, ErrBadCap, file)
+			return nil, fmt.Errorf("downloading: %w: %v states no size", ErrBadCap, file)
 		}
 		n = max(size-off, 0)
 	}
+	body, err := c.Get(ctx, file, off, n)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
 	// Neither n nor a size that a capability claims is to be believed before
 	// the bytes are there.
 	data := bytes.NewBuffer(make([]byte, 0, min(n, 32<<20)+bytes.MinRead))
-	err := c.retry(ctx, op, func() error {
-		done := int64(data.Len())
-		body, err := c.open(ctx, op, file, off+done, n-done)
-		if err != nil {
-			return err
-		}
-		defer body.Close()
-		_, err = data.ReadFrom(body)
-		return err
-	})
-	if err != nil {
+	if _, err := data.ReadFrom(body); err != nil {
 		return nil, err
 	}
 	return data.Bytes(), nil

@@ -61,7 +61,7 @@ pattern to the folder, a trailing one to directories.`,
 	f.StringVar(&limit, "max-size", "", "leave out files larger than `SIZE`, as 500M or 2Gi")
 	f.BoolVar(&plan.ReadAll, "read-all", false, "read every file, even where nothing seems changed")
 	f.BoolVar(&plan.Stored, "no-compression", false, "do not compress")
-	f.IntVar(&plan.Uploads, "uploads", 0, "packs sent at once (default 4)")
+	f.IntVar(&plan.Uploads, "uploads", 0, "packs sent at once (default 2)")
 	f.BoolVar(&plan.BreakMark, "take-over", false, "go on although another computer seems to be backing up")
 	f.BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be done")
 	f.BoolVar(&pin, "pin", false, "seal the manifest again, pinned to the new snapshot")

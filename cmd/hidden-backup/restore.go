@@ -86,7 +86,7 @@ was stopped continues. A different file is left alone unless --overwrite says el
 	f := c.Flags()
 	f.StringVar(&overwrite, "overwrite", "never", "what to do with files that are there: never, changed or always: `WHICH`")
 	f.BoolVar(&o.KeepSetID, "keep-setid", false, "restore setuid and setgid bits and file capabilities")
-	f.IntVar(&o.Downloads, "downloads", 0, "packs fetched at once (default 4)")
+	f.IntVar(&o.Downloads, "downloads", 0, "packs fetched at once (default 6)")
 	f.BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be done")
 	return c
 }

@@ -46,7 +46,7 @@ type Pin struct {
 }
 
 // defaultUploads is where more parallel uploads stop paying off.
-const defaultUploads = 4
+const defaultUploads = 2
 
 // Problem is one entry that is not in the snapshot, or not as it should be.
 type Problem struct {

@@ -6,40 +6,56 @@ import (
 	"hiddenbackup/core/snapshot"
 )
 
+// maxOpen packs are filled side by side: a chunk too large for what is left of
+// one goes into the next, and smaller ones still fill the gap. One alone would
+// leave half a chunk empty, some 4 % of a pack.
+const maxOpen = 2
+
 // packer fills packs. Not for concurrent use.
 type packer struct {
 	ctx  context.Context
 	fail context.CancelCauseFunc
 	keys *snapshot.Keys
 	up   *uploader
-	open *snapshot.PackBuilder
-	full int // packs finished
+	open []*snapshot.PackBuilder // the oldest first
+	full int                     // packs finished
 }
 
 // add places a sealed chunk and returns where.
 func (p *packer) add(id snapshot.ChunkID, sealed []byte, length int) (snapshot.ChunkRef, error) {
-	if p.open != nil && !p.open.Fits(len(sealed)) {
-		if err := p.finish(true); err != nil {
+	for _, b := range p.open {
+		if b.Fits(len(sealed)) {
+			return b.Add(id, sealed, length), nil
+		}
+	}
+	if len(p.open) == maxOpen {
+		if err := p.send(true); err != nil {
 			return snapshot.ChunkRef{}, err
 		}
 	}
-	if p.open == nil {
-		buf, err := p.up.buffer(p.ctx)
-		if err != nil {
-			return snapshot.ChunkRef{}, err
-		}
-		p.open = p.keys.NewPack(buf)
+	buf, err := p.up.buffer(p.ctx)
+	if err != nil {
+		return snapshot.ChunkRef{}, err
 	}
-	return p.open.Add(id, sealed, length), nil
+	b := p.keys.NewPack(buf)
+	p.open = append(p.open, b)
+	return b.Add(id, sealed, length), nil
 }
 
-// finish hands the open pack, if any, to the uploader.
-func (p *packer) finish(full bool) error {
-	if p.open == nil {
-		return nil
+// finish hands the packs that are still open to the uploader.
+func (p *packer) finish() error {
+	for len(p.open) > 0 {
+		if err := p.send(false); err != nil {
+			return err
+		}
 	}
-	b := p.open
-	p.open = nil
+	return nil
+}
+
+// send closes the oldest pack and hands it to the uploader.
+func (p *packer) send(full bool) error {
+	b := p.open[0]
+	p.open = p.open[1:]
 	data, err := b.Finish(full)
 	if err != nil {
 		return err

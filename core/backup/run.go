@@ -249,7 +249,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 	err = g.Wait()
 	read.drain()
 	if err == nil {
-		err = errors.Join(content.finish(false), listing.finish(false))
+		err = errors.Join(content.finish(), listing.finish())
 	}
 	err = errors.Join(err, r.uploader.wait())
 	if cause := context.Cause(ctx); cause != nil {

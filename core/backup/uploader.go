@@ -37,13 +37,15 @@ type uploader struct {
 func newUploader(v *vault.Vault, w *vault.Writer, t *progress.Tracker, parallel int) *uploader {
 	u := &uploader{
 		v: v, w: w, tracker: t, g: new(errgroup.Group),
-		// One more to fill while all others are sent. Buffers are made when
-		// first needed: a small backup takes little memory.
-		buffers: make(chan []byte, parallel+1),
+		// So many that content and listing can hold all they may have open and
+		// one more is on its way back. Memory is taken when first needed: a
+		// small backup needs little.
+		buffers: make(chan []byte, parallel+2*maxOpen-1),
 		fresh:   make(map[snapshot.PackID]snapshot.Pack),
 		noted:   time.Now(),
 	}
-	for range parallel + 1 {
+	u.g.SetLimit(parallel)
+	for range cap(u.buffers) {
 		u.buffers <- nil
 	}
 	return u
@@ -59,7 +61,8 @@ func (u *uploader) buffer(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// send uploads a finished pack in the background and takes its memory over.
+// send uploads a finished pack in the background, once fewer than the allowed
+// number are on their way, and takes its memory over.
 func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id snapshot.PackID, data []byte) {
 	u.g.Go(func() error {
 		p, err := u.v.PutPack(ctx, id, data, u.tracker.Moved)

@@ -35,9 +35,8 @@ type PracticeConfig struct {
 	Nodes int `json:"nodes"`
 
 	// Needed, Happy and Total are for the manifests made from this grid. Zero
-	// means what the grid had, or else: more than half of the nodes needed,
-	// because Tahoe's mutable files can be rolled back otherwise; all nodes
-	// in total; and happy half way between.
+	// means what the grid had, or else: half of the nodes needed, all nodes in
+	// total, and happy half way between.
 	Needed int `json:"needed"`
 	Happy  int `json:"happy"`
 	Total  int `json:"total"`
@@ -150,7 +149,7 @@ func (p *Practice) plan(cfg PracticeConfig) error {
 		p.grid.Total = firstOf(cfg.Total, before.Total)
 	}
 	p.grid.Total = firstOf(p.grid.Total, count)
-	p.grid.Needed = firstOf(p.grid.Needed, p.grid.Total/2+1)
+	p.grid.Needed = firstOf(p.grid.Needed, max(1, p.grid.Total/2))
 	p.grid.Happy = firstOf(p.grid.Happy, p.grid.Needed+(p.grid.Total-p.grid.Needed+1)/2)
 	if p.grid.Needed < 1 || p.grid.Happy < p.grid.Needed || p.grid.Total < p.grid.Happy || p.grid.Total > count {
 		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most the %d nodes",

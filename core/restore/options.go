@@ -36,7 +36,7 @@ type Options struct {
 	Downloads int
 }
 
-const defaultDownloads = 4
+const defaultDownloads = 6
 
 // Errors of a restore.
 var (
