@@ -348,4 +348,3 @@ func BenchmarkVersusInFlight(b *testing.B) {
 		})
 	}
 }
-

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hiddenbackup/core/backup"
-	"hiddenbackup/core/internal/localfs"
+	"hiddenbackup/core/internal/treetest"
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
@@ -113,137 +111,12 @@ func (w *world) restoreTo(dir string, n uint64, change ...func(*restore.Options)
 
 func (w *world) write(name string, content []byte) string {
 	w.t.Helper()
-	path := filepath.Join(w.source, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		w.t.Fatal(err)
-	}
-	return path
-}
-
-func seeded(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
-	return b
-}
-
-// walked describes a tree entry by entry, content included.
-func walked(t testing.TB, root string) []string {
-	t.Helper()
-	var lines []string
-	names := make(map[[2]uint64]int)
-	err := localfs.Walk(context.Background(), "x", root, localfs.WalkOptions{}, func(it *localfs.Item) error {
-		defer it.Release()
-		if it.Excluded != "" {
-			return nil
-		}
-		e := it.Entry
-		line := fmt.Sprintf("%q %v %04o %d:%d %v %d %q %d %q", e.Path, e.Type, e.Mode, e.UID, e.GID, e.ModTime, e.Size, e.Target, e.Device, e.Xattrs)
-		if e.Links > 1 && e.Type == snapshot.TypeFile {
-			key := [2]uint64{it.Dev, e.Inode}
-			if names[key] == 0 {
-				names[key] = len(names) + 1
-			}
-			line += fmt.Sprintf(" linked %d", names[key])
-		}
-		if it.Err != nil {
-			line += " " + it.Err.Error()
-		} else if e.Type == snapshot.TypeFile && e.Size < 64<<20 {
-			f, err := it.Open()
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			b, err := io.ReadAll(f)
-			if err != nil {
-				return err
-			}
-			id := snapshot.IDOf(b)
-			line += fmt.Sprintf(" %x", id[:8])
-		}
-		lines = append(lines, line)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return lines
-}
-
-func same(t testing.TB, want, got string) {
-	t.Helper()
-	a, b := walked(t, want), walked(t, got)
-	for i := range max(len(a), len(b)) {
-		x, y := "nothing", "nothing"
-		if i < len(a) {
-			x = a[i]
-		}
-		if i < len(b) {
-			y = b[i]
-		}
-		if x != y {
-			t.Fatalf("entry %d of %d differs:\nsource   %s\nrestored %s", i, len(a), x, y)
-		}
-	}
-}
-
-// nastyTree makes everything a file system can hold.
-func (w *world) nastyTree() {
-	t := w.t
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.write("empty", nil)
-	w.write("one", []byte{0})
-	w.write("text", []byte(strings.Repeat("all work and no play ", 10000)))
-	w.write("big", seeded(1, 9<<20))
-	w.write("big copy", seeded(1, 9<<20))
-	w.write("almost", append(seeded(1, 5<<20), "and then something else"...))
-	w.write("border", seeded(2, snapshot.MinChunk))
-	w.write("border+1", seeded(3, snapshot.MinChunk+1))
-	w.write("a/b/c/d/deep", []byte("deep"))
-	w.write("a-b", []byte("sorts between a and a/b only by bytes"))
-	w.write("bad \xff\xfe utf8", []byte("x"))
-	w.write("new\nline \x1b[31m", []byte("y"))
-	w.write(strings.Repeat("n", 255), []byte("long name"))
-	must(os.Mkdir(filepath.Join(w.source, "empty folder"), 0o700))
-	must(os.Symlink("text", filepath.Join(w.source, "link")))
-	must(os.Symlink("/nowhere/at all", filepath.Join(w.source, "dangling")))
-	must(os.Symlink("..", filepath.Join(w.source, "a", "up")))
-	must(os.Link(filepath.Join(w.source, "text"), filepath.Join(w.source, "a", "hard")))
-	must(os.Link(filepath.Join(w.source, "text"), filepath.Join(w.source, "zz hard")))
-	must(unix.Mkfifo(filepath.Join(w.source, "pipe"), 0o620))
-	must(os.Chmod(w.write("script", []byte("#!/bin/sh\n")), 0o751))
-	must(os.Chmod(w.write("closed/secret", []byte("s")), 0o400))
-	must(os.Chmod(filepath.Join(w.source, "closed"), 0o500))
-	must(unix.Setxattr(filepath.Join(w.source, "one"), "user.comment", []byte{0, 255, 1}, 0))
-	old := time.Date(1961, 4, 12, 6, 7, 0, 123456789, time.UTC)
-	must(os.Chtimes(filepath.Join(w.source, "one"), old, old))
-	must(os.Chtimes(filepath.Join(w.source, "empty folder"), old, old))
-	sparse, err := os.Create(filepath.Join(w.source, "sparse"))
-	must(err)
-	for _, off := range []int64{5 << 20, 300 << 20} {
-		_, err = sparse.WriteAt(seeded(4, 70000), off)
-		must(err)
-	}
-	must(sparse.Truncate(400 << 20))
-	must(sparse.Close())
-	must(os.Truncate(w.write("all hole", nil), 1<<20))
-	if os.Geteuid() == 0 {
-		must(unix.Mknod(filepath.Join(w.source, "null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
-		must(os.Lchown(filepath.Join(w.source, "script"), 1234, 4321))
-	}
-	t.Cleanup(func() { os.Chmod(filepath.Join(w.source, "closed"), 0o700) })
+	return treetest.Write(w.t, w.source, name, content)
 }
 
 func TestEverythingComesBack(t *testing.T) {
 	w := newWorld(t)
-	w.nastyTree()
+	treetest.Nasty(t, w.source)
 	r := w.backup()
 	if r.ProblemCount != 0 {
 		t.Fatalf("problems: %v", r.Problems)
@@ -252,12 +125,12 @@ func TestEverythingComesBack(t *testing.T) {
 	if rr.ProblemCount != 0 || rr.WarningCount != 0 {
 		t.Fatalf("problems %v, warnings %v", rr.Problems, rr.Warnings)
 	}
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 	var st unix.Stat_t
 	if err := unix.Stat(filepath.Join(got, "sparse"), &st); err != nil || st.Blocks*512 > 4<<20 {
 		t.Errorf("the sparse file takes %d bytes on disk, %v", st.Blocks*512, err)
 	}
-	if content := seeded(1, 9<<20); r.Sent > int64(len(content))+8<<20 {
+	if content := treetest.Random(1, 9<<20); r.Sent > int64(len(content))+8<<20 {
 		t.Errorf("%d bytes were sent for 9 MiB of content in two copies", r.Sent)
 	}
 	for _, secret := range []string{"papers", "deep", "all work and no play", "empty folder"} {
@@ -270,7 +143,7 @@ func TestEverythingComesBack(t *testing.T) {
 func TestUnchangedBackupSendsAlmostNothing(t *testing.T) {
 	w := newWorld(t)
 	for i := range 3000 {
-		w.write(fmt.Sprintf("d%02d/f%04d", i%30, i), seeded(uint64(i), 2000))
+		w.write(fmt.Sprintf("d%02d/f%04d", i%30, i), treetest.Random(uint64(i), 2000))
 	}
 	first := w.backup()
 	second := w.backup()
@@ -281,23 +154,23 @@ func TestUnchangedBackupSendsAlmostNothing(t *testing.T) {
 		t.Errorf("second run: %+v", second)
 	}
 	got, _ := w.restore(2)
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 }
 
 func TestMovedAndCopiedContentIsNotSentAgain(t *testing.T) {
 	w := newWorld(t)
-	w.write("old place/film", seeded(7, 20<<20))
+	w.write("old place/film", treetest.Random(7, 20<<20))
 	w.backup()
 	if err := os.Rename(filepath.Join(w.source, "old place"), filepath.Join(w.source, "a new place")); err != nil {
 		t.Fatal(err)
 	}
-	w.write("copy", seeded(7, 20<<20))
+	w.write("copy", treetest.Random(7, 20<<20))
 	r := w.backup()
 	if r.Sent > 64<<10 {
 		t.Errorf("%d bytes were sent for content the grid has", r.Sent)
 	}
 	got, _ := w.restore(2)
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 }
 
 func TestOlderSnapshotsStay(t *testing.T) {
@@ -321,7 +194,7 @@ func TestOlderSnapshotsStay(t *testing.T) {
 func TestStoppedBackupContinues(t *testing.T) {
 	w := newWorld(t)
 	for i := range 20 {
-		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(100+i), 8<<20))
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(100+i), 8<<20))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -343,13 +216,13 @@ func TestStoppedBackupContinues(t *testing.T) {
 		t.Errorf("the second run sent %d MiB again and used %d packs of the first", r.Sent>>20, r.Resumed)
 	}
 	got, _ := w.restore(1)
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 }
 
 func TestRestoreFetchesOnlyWhatIsMissing(t *testing.T) {
 	w := newWorld(t)
 	for i := range 20 {
-		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(200+i), 4<<20))
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(200+i), 4<<20))
 	}
 	w.backup()
 	got, _ := w.restore(1)
@@ -375,12 +248,12 @@ func TestRestoreFetchesOnlyWhatIsMissing(t *testing.T) {
 	if _, err := w.restoreTo(filepath.Dir(got), 1, func(o *restore.Options) { o.Overwrite = restore.OverwriteChanged }); err != nil {
 		t.Fatal(err)
 	}
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 }
 
 func TestChosenPathsComeBackAlone(t *testing.T) {
 	w := newWorld(t)
-	w.nastyTree()
+	treetest.Nasty(t, w.source)
 	w.backup()
 	got, r := w.restore(1, func(o *restore.Options) { o.Select = []string{"papers/a", "papers/zz hard"} })
 	if r.ProblemCount != 0 {
@@ -407,7 +280,7 @@ func TestChosenPathsComeBackAlone(t *testing.T) {
 func TestLostPackCostsOnlyItsFiles(t *testing.T) {
 	w := newWorld(t)
 	for i := range 12 {
-		w.write(fmt.Sprintf("film %02d", i), seeded(uint64(300+i), 4<<20))
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(300+i), 4<<20))
 	}
 	w.backup()
 	s := w.load(1)
@@ -434,7 +307,7 @@ func TestLostPackCostsOnlyItsFiles(t *testing.T) {
 
 func TestWrongBytesFromTheGridAreNeverWritten(t *testing.T) {
 	w := newWorld(t)
-	w.write("film", seeded(5, 6<<20))
+	w.write("film", treetest.Random(5, 6<<20))
 	w.backup()
 	for _, p := range w.load(1).Packs {
 		if p.Size > 5<<20 {
@@ -514,7 +387,7 @@ func TestPinnedSnapshotRestoresWithoutTheDirectory(t *testing.T) {
 	if _, err := restore.Run(t.Context(), w.vault(), s, restore.Options{Places: restore.ResolvePlaces(s, dir)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	same(t, w.source, filepath.Join(dir, "papers"))
+	treetest.Same(t, w.source, filepath.Join(dir, "papers"))
 }
 
 func TestRolledBackDirectoryIsReported(t *testing.T) {
@@ -569,5 +442,5 @@ func TestTooFewServersChangeNothing(t *testing.T) {
 		t.Error("something was stored")
 	}
 	got, _ := w.restore(1)
-	same(t, w.source, got)
+	treetest.Same(t, w.source, got)
 }
