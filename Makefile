@@ -1,4 +1,4 @@
-# make deps    what building and testing need: Tahoe-LAFS, a few small tools
+# make deps    what building and testing need: Tahoe-LAFS, a C compiler
 # make build   the program, into build/
 # make demo    the main job from end to end on a practice grid
 # make test    every test, those on a real grid included
