@@ -100,7 +100,13 @@ func (tr *traveller) backup(args ...string) map[string]any {
 // bytes have gone to the gateway.
 func (tr *traveller) slowBackup(moved float64) (*exec.Cmd, *bytes.Buffer) {
 	tr.t.Helper()
-	cmd := tr.command("backup", "-m", tr.path("her.manifest"), "--json", "--limit-upload", "8M", "--uploads", "1")
+	return tr.slow(moved, "backup", "-m", tr.path("her.manifest"), "--limit-upload", "8M", "--uploads", "1")
+}
+
+// slow starts a run and returns when moved bytes went through the gateway.
+func (tr *traveller) slow(moved float64, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	tr.t.Helper()
+	cmd := tr.command(append(args, "--json")...)
 	stderr := new(bytes.Buffer)
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
@@ -123,7 +129,7 @@ func (tr *traveller) slowBackup(moved float64) (*exec.Cmd, *bytes.Buffer) {
 		}
 	}
 	cmd.Wait()
-	tr.t.Fatalf("the backup ended early: %s", stderr)
+	tr.t.Fatalf("%v ended early: %s", args, stderr)
 	return nil, nil
 }
 
@@ -220,6 +226,39 @@ func (tr *traveller) gatewayOf(parent int) int {
 	}
 	tr.t.Fatalf("no gateway below process %d", parent)
 	return 0
+}
+
+func TestInterruptedRestoreLeavesNoHalfFileAndContinues(t *testing.T) {
+	tr := newTraveller(t)
+	for i := range 12 {
+		tr.write(string(rune('a'+i))+"film", 8<<20)
+	}
+	tr.backup()
+	out := t.TempDir()
+	cmd, stderr := tr.slow(30<<20, "restore", "-m", tr.path("her.manifest"), "--target", out, "--limit-download", "16M", "--downloads", "1")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != core.ExitStopped {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	entries, err := os.ReadDir(filepath.Join(out, "papers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Size() != 8<<20 || !strings.HasSuffix(e.Name(), "film") {
+			t.Errorf("half a file is left: %s, %v", e.Name(), err)
+		}
+	}
+	report := tr.mustRun("restore", "-m", tr.path("her.manifest"), "--target", out)
+	if report["files"].(float64)+report["present"].(float64) != 12 || report["problem_count"] != 0.0 {
+		t.Errorf("the next run restored %v and found %v", report["files"], report["present"])
+	}
+	if diff, err := exec.Command("diff", "-r", tr.path("papers"), filepath.Join(out, "papers")).CombinedOutput(); err != nil {
+		t.Errorf("restored differently: %s", diff)
+	}
 }
 
 func TestPassphraseAndSecretsAreInNoArgumentAndNoEnvironment(t *testing.T) {

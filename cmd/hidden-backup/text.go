@@ -105,7 +105,7 @@ func parseSize(s string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size", s)
 	}
 	v, err := strconv.ParseFloat(digits, 64)
-	if err != nil || v < 0 || v*float64(factor) > 1<<62 {
+	if err != nil || !(v >= 0 && v*float64(factor) <= 1<<62) { // NaN is neither
 		return 0, fmt.Errorf("%q is not a size", s)
 	}
 	return int64(v * float64(factor)), nil
