@@ -20,11 +20,8 @@ import (
 	"hiddenbackup/core/vault"
 )
 
-// BackupPlan says what to back up and how. The zero value backs up the
-// manifest's folders.
-type BackupPlan struct {
-	// Folders replace the manifest's, for this snapshot.
-	Folders []manifest.Folder
+// Filters say what to leave out. The zero value leaves out nothing.
+type Filters struct {
 	// Rules are rsync-like filter rules, "+ PATTERN" or "- PATTERN", in order.
 	Rules []string
 	// FolderRules come before Rules for the folder of that name.
@@ -32,10 +29,21 @@ type BackupPlan struct {
 	OneFileSystem bool
 	SkipCacheDirs bool
 	MaxSize       int64 // bytes; 0 leaves out nothing
-	ReadAll       bool  // do not trust sizes and times
-	Stored        bool  // no compression
-	BreakMark     bool  // take over from a run that seems alive
-	Uploads       int   // packs in flight; 0 is the default
+}
+
+// BackupPlan says what to back up and how. The zero value backs up the
+// manifest's folders with the filters the vault remembers.
+type BackupPlan struct {
+	// Folders replace the manifest's, for this snapshot.
+	Folders []manifest.Folder
+	// Filters replace the remembered ones; nil takes those.
+	Filters *Filters
+	// Remember makes Filters the remembered ones.
+	Remember  bool
+	ReadAll   bool // do not trust sizes and times
+	Stored    bool // no compression
+	BreakMark bool // take over from a run that seems alive
+	Uploads   int  // packs in flight; 0 is the default
 }
 
 var (
@@ -59,6 +67,18 @@ func (g *Grid) Backup(ctx context.Context, c Config, p BackupPlan, t *progress.T
 	if err := g.WaitToWrite(ctx); err != nil {
 		return backup.Report{}, err
 	}
+	if err := g.filter(ctx, &o, p); err != nil {
+		return backup.Report{}, err
+	}
+	if p.Remember && p.Filters != nil {
+		w, _, err := g.vault.Claim(ctx, p.BreakMark)
+		if err != nil {
+			return backup.Report{}, err
+		}
+		if err := w.SetConfig(ctx, vault.Config(*p.Filters)); err != nil {
+			return backup.Report{}, err
+		}
+	}
 	return backup.Run(ctx, g.vault, o, t)
 }
 
@@ -71,14 +91,15 @@ func (g *Grid) EstimateBackup(ctx context.Context, p BackupPlan) (backup.Estimat
 	if err := g.WaitToRead(ctx); err != nil {
 		return backup.Estimate{}, err
 	}
+	if err := g.filter(ctx, &o, p); err != nil {
+		return backup.Estimate{}, err
+	}
 	return backup.DryRun(ctx, g.vault, o)
 }
 
+// backupOptions is all of the plan but the filters, which may be on the grid.
 func (g *Grid) backupOptions(p BackupPlan) (backup.Options, error) {
-	o := backup.Options{
-		OneFileSystem: p.OneFileSystem, SkipCacheDirs: p.SkipCacheDirs, MaxSize: p.MaxSize,
-		ReadAll: p.ReadAll, Stored: p.Stored, BreakMark: p.BreakMark, Uploads: p.Uploads,
-	}
+	o := backup.Options{ReadAll: p.ReadAll, Stored: p.Stored, BreakMark: p.BreakMark, Uploads: p.Uploads}
 	if g.access.owner == nil {
 		return o, ErrReadOnly
 	}
@@ -98,22 +119,54 @@ func (g *Grid) backupOptions(p BackupPlan) (backup.Options, error) {
 		if err := readable(root); err != nil {
 			return o, fmt.Errorf("%w: %w", ErrFolder, err)
 		}
-		rules, err := parseRules(p.FolderRules[f.Name])
-		if err != nil {
-			return o, err
-		}
 		o.Folders = append(o.Folders, backup.Folder{
 			Folder: snapshot.Folder{Name: f.Name, Path: f.Path, Tier: uint8(f.Priority())},
-			Root:   root, Rules: rules,
+			Root:   root,
 		})
 	}
-	for name := range p.FolderRules {
-		if !slices.ContainsFunc(folders, func(f manifest.Folder) bool { return f.Name == name }) {
-			return o, fmt.Errorf("%w: no folder is named %q", ErrRule, name)
+	if p.Filters != nil {
+		return o, setFilters(&o, *p.Filters) // wrong ones are said before anything is started
+	}
+	return o, nil
+}
+
+// filter adds the vault's filters to o unless the plan has its own.
+func (g *Grid) filter(ctx context.Context, o *backup.Options, p BackupPlan) error {
+	if p.Filters != nil {
+		return nil
+	}
+	d, err := g.vault.Read(ctx)
+	if err != nil {
+		return err
+	}
+	remembered, err := g.vault.ReadConfig(ctx, d)
+	if err != nil {
+		return err
+	}
+	for name := range remembered.FolderRules {
+		if !slices.ContainsFunc(o.Folders, func(f backup.Folder) bool { return f.Name == name }) {
+			delete(remembered.FolderRules, name) // that folder is not in this backup
 		}
 	}
-	o.Rules, err = parseRules(p.Rules)
-	return o, err
+	return setFilters(o, Filters(remembered))
+}
+
+func setFilters(o *backup.Options, f Filters) error {
+	o.OneFileSystem, o.SkipCacheDirs, o.MaxSize = f.OneFileSystem, f.SkipCacheDirs, f.MaxSize
+	var err error
+	if o.Rules, err = parseRules(f.Rules); err != nil {
+		return err
+	}
+	for name, lines := range f.FolderRules {
+		i := slices.IndexFunc(o.Folders, func(f backup.Folder) bool { return f.Name == name })
+		if i < 0 {
+			return fmt.Errorf("%w: no folder is named %q", ErrRule, name)
+		}
+		if o.Folders[i].Rules, err = parseRules(lines); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readable says early, before anything is started, that a folder is missing or
@@ -314,12 +367,10 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 	if err := d.Grid.Validate(); err != nil {
 		return nil, err
 	}
-	config := vault.Config{}
 	for _, f := range d.Folders {
 		if err := f.Validate(); err != nil {
 			return nil, err
 		}
-		config.Folders = append(config.Folders, snapshot.Folder{Name: f.Name, Path: f.Path, Tier: uint8(f.Priority())})
 	}
 	keys, err := snapshot.NewKeys([32]byte(m.RootSecret.Bytes()))
 	if err != nil {
@@ -334,7 +385,7 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 	if err := g.WaitToWrite(ctx); err != nil {
 		return nil, err
 	}
-	if m.Vault, err = vault.Create(ctx, g.client, keys, m.Grid.Needed, m.Grid.Happy, config); err != nil {
+	if m.Vault, err = vault.Create(ctx, g.client, keys, m.Grid.Needed, m.Grid.Happy, vault.Config{}); err != nil {
 		return nil, err
 	}
 	return m, m.Validate()

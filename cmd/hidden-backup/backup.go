@@ -20,6 +20,7 @@ import (
 func (a *app) backupCommand() *cobra.Command {
 	var (
 		plan   core.BackupPlan
+		filter core.Filters
 		limit  string
 		dryRun bool
 		pin    bool
@@ -35,14 +36,23 @@ the run goes on, and the exit code is 3.
 
 Filter rules are tried in the order given; the first that matches decides. They
 work as rsync's: “*” stops at a slash, “**” does not, a leading slash ties the
-pattern to the folder, a trailing one to directories.`,
+pattern to the folder, a trailing one to directories. With --remember the vault
+keeps them for later backups that name none.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
 			if plan.Folders, err = foldersOf(args, 2); err != nil {
 				return err
 			}
-			if plan.MaxSize, err = parseSize(limit); err != nil {
+			if filter.MaxSize, err = parseSize(limit); err != nil {
 				return usage("--max-size: %w", err)
+			}
+			for _, name := range filterFlags {
+				if c.Flags().Changed(name) {
+					plan.Filters = &filter
+				}
+			}
+			if plan.Remember && plan.Filters == nil {
+				plan.Filters = &filter // none from now on
 			}
 			if dryRun {
 				return a.estimateBackup(c, plan)
@@ -51,14 +61,15 @@ pattern to the folder, a trailing one to directories.`,
 		},
 	}
 	f := c.Flags()
-	rules := &ruleFlags{plan: &plan}
+	rules := &ruleFlags{&filter}
 	f.Var(rules.kind("-"), "exclude", "leave out what `PATTERN` matches")
 	f.Var(rules.kind("+"), "include", "keep what `PATTERN` matches, where a later rule would leave it out")
 	f.Var(rules.kind("file"), "filter-from", "read rules from `FILE`, one a line: “- PATTERN” or “+ PATTERN”")
 	f.Var(rules.kind("folder"), "folder-filter", "a rule for one folder only, before all others: `NAME:RULE`")
-	f.BoolVar(&plan.SkipCacheDirs, "exclude-caches", false, "leave out directories with a CACHEDIR.TAG")
-	f.BoolVar(&plan.OneFileSystem, "one-file-system", false, "do not enter other file systems")
+	f.BoolVar(&filter.SkipCacheDirs, "exclude-caches", false, "leave out directories with a CACHEDIR.TAG")
+	f.BoolVar(&filter.OneFileSystem, "one-file-system", false, "do not enter other file systems")
 	f.StringVar(&limit, "max-size", "", "leave out files larger than `SIZE`, as 500M or 2Gi")
+	f.BoolVar(&plan.Remember, "remember", false, "use these filters from now on, where none are given")
 	f.BoolVar(&plan.ReadAll, "read-all", false, "read every file, even where nothing seems changed")
 	f.BoolVar(&plan.Stored, "no-compression", false, "do not compress")
 	f.IntVar(&plan.Uploads, "uploads", 0, "packs sent at once (default 2)")
@@ -67,6 +78,9 @@ pattern to the folder, a trailing one to directories.`,
 	f.BoolVar(&pin, "pin", false, "seal the manifest again, pinned to the new snapshot")
 	return c
 }
+
+// filterFlags are the flags that replace the remembered filters.
+var filterFlags = []string{"exclude", "include", "filter-from", "folder-filter", "exclude-caches", "one-file-system", "max-size"}
 
 // foldersOf names the folders of command line arguments.
 func foldersOf(paths []string, tier int) ([]manifest.Folder, error) {
@@ -97,7 +111,7 @@ func foldersOf(paths []string, tier int) ([]manifest.Folder, error) {
 }
 
 // ruleFlags keeps the rules of all filter flags in the order they are given.
-type ruleFlags struct{ plan *core.BackupPlan }
+type ruleFlags struct{ filter *core.Filters }
 
 type ruleFlag struct {
 	*ruleFlags
@@ -120,7 +134,7 @@ func (r *ruleFlag) Set(s string) error {
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
 			if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
-				r.plan.Rules = append(r.plan.Rules, line)
+				r.filter.Rules = append(r.filter.Rules, line)
 			}
 		}
 		return lines.Err()
@@ -129,13 +143,13 @@ func (r *ruleFlag) Set(s string) error {
 		if !ok {
 			return errors.New("write it as NAME:RULE, for example “Documents:- *.iso”")
 		}
-		if r.plan.FolderRules == nil {
-			r.plan.FolderRules = make(map[string][]string)
+		if r.filter.FolderRules == nil {
+			r.filter.FolderRules = make(map[string][]string)
 		}
-		r.plan.FolderRules[name] = append(r.plan.FolderRules[name], rule)
+		r.filter.FolderRules[name] = append(r.filter.FolderRules[name], rule)
 		return nil
 	}
-	r.plan.Rules = append(r.plan.Rules, r.how+" "+s)
+	r.filter.Rules = append(r.filter.Rules, r.how+" "+s)
 	return nil
 }
 

@@ -3,7 +3,7 @@
 // bytes.
 //
 //	snapshot-N   a sealed snapshot, never changed once linked
-//	config       folders and rules, sealed
+//	config       the filters of its backups, sealed
 //	checkpoint   the packs an unfinished run has stored, sealed; or empty
 //	writer       the mark of the run that writes now, sealed; or empty
 //

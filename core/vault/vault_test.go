@@ -22,7 +22,7 @@ func newVault(t *testing.T) (*Vault, *tahoetest.Gateway) {
 	}
 	client := tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
 	t.Cleanup(client.Close)
-	dir, err := Create(t.Context(), client, keys, 3, 5, Config{Folders: []snapshot.Folder{{Name: "papers", Path: "~/papers", Tier: 1}}})
+	dir, err := Create(t.Context(), client, keys, 3, 5, Config{Rules: []string{"- *.iso"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,20 @@ func TestVaultNeverStartsEmptyAndKeepsItsConfig(t *testing.T) {
 		t.Fatalf("newest %d, %v", d.Newest(), err)
 	}
 	c, err := v.ReadConfig(t.Context(), d)
-	if err != nil || len(c.Folders) != 1 || c.Folders[0].Path != "~/papers" {
+	if err != nil || len(c.Rules) != 1 || c.Rules[0] != "- *.iso" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w, _, err := v.Claim(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SetConfig(t.Context(), Config{MaxSize: 5, FolderRules: map[string][]string{"papers": {"+ x"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = v.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = v.ReadConfig(t.Context(), d); err != nil || c.MaxSize != 5 || c.Rules != nil || c.FolderRules["papers"][0] != "+ x" {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

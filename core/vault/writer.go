@@ -123,10 +123,25 @@ func (v *Vault) readMark(ctx context.Context, c tahoeclient.Cap) (who [markWho]b
 	return who, time.Unix(int64(seconds), 0), true
 }
 
-// Config is what a vault knows about what to back up.
+// Config is what a vault remembers about how its folders are backed up.
 type Config struct {
-	Folders []snapshot.Folder `cbor:"1,keyasint"`
-	Rules   []string          `cbor:"2,keyasint,omitempty"`
+	Rules         []string            `cbor:"1,keyasint,omitempty"`
+	FolderRules   map[string][]string `cbor:"2,keyasint,omitempty"`
+	OneFileSystem bool                `cbor:"3,keyasint,omitempty"`
+	SkipCacheDirs bool                `cbor:"4,keyasint,omitempty"`
+	MaxSize       int64               `cbor:"5,keyasint,omitempty"`
+}
+
+// SetConfig replaces the vault's config.
+func (w *Writer) SetConfig(ctx context.Context, c Config) error {
+	stored, err := w.v.putRecord(ctx, nameConfig, c)
+	if err != nil {
+		return err
+	}
+	if err := w.v.change(ctx, map[string]tahoeclient.Cap{nameConfig: stored}); err != nil {
+		return fmt.Errorf("remembering the filters: %w", err)
+	}
+	return nil
 }
 
 // ReadConfig returns the vault's config, as of d.
