@@ -138,3 +138,21 @@ func memoryBacked(dir string) bool {
 	}
 	return fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC
 }
+
+// Lock takes a lock of that name in the directory that RuntimeDir returns, or
+// returns ErrAlreadyRunning while another process holds it. It ends with
+// unlock or with the process, and leaves no file behind.
+func Lock(dir string, allowDisk bool, name string) (unlock func(), err error) {
+	dir, err = RuntimeDir(dir, allowDisk)
+	if err != nil {
+		return nil, err
+	}
+	f, err := tryLock(filepath.Join(dir, name))
+	if err != nil {
+		return nil, alreadyRunning("locking "+name, err)
+	}
+	return func() {
+		os.Remove(f.Name()) // before it is released: see tryLock
+		f.Close()
+	}, nil
+}
