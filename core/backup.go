@@ -49,6 +49,8 @@ type BackupPlan struct {
 var (
 	// ErrFolder: a folder to back up is missing or is no folder.
 	ErrFolder = errors.New("a folder to back up cannot be read")
+	// ErrFilters: the filters the vault remembers cannot be read.
+	ErrFilters = errors.New("the remembered filters cannot be read")
 	// ErrRule: a filter rule that means nothing.
 	ErrRule = errors.New("a filter rule is not valid")
 )
@@ -140,8 +142,11 @@ func (g *Grid) filter(ctx context.Context, o *backup.Options, p BackupPlan) erro
 		return err
 	}
 	remembered, err := g.vault.ReadConfig(ctx, d)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrFilters, err)
 	}
 	for name := range remembered.FolderRules {
 		if !slices.ContainsFunc(o.Folders, func(f backup.Folder) bool { return f.Name == name }) {
@@ -227,7 +232,7 @@ func (g *Grid) readVault(ctx context.Context) (*Snapshots, error) {
 	pin := g.access.reader.Pin
 	dir, err := g.vault.Read(ctx)
 	if err != nil {
-		if pin == nil || !errors.Is(err, vault.ErrNoVault) {
+		if pin == nil || ctx.Err() != nil {
 			return nil, err
 		}
 		s.NoVault, dir = err, vault.Empty()
@@ -249,6 +254,17 @@ type Chosen struct {
 	NoVault    error // see Snapshots
 	// Passed are newer snapshots that could not be read.
 	Passed []error
+	// Missing names folders of the manifest that this snapshot does not hold.
+	Missing []string
+}
+
+func (g *Grid) missing(s *snapshot.Snapshot) (names []string) {
+	for _, f := range g.access.reader.Folders {
+		if !slices.ContainsFunc(s.Folders, func(h snapshot.Folder) bool { return h.Name == f.Name }) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // Choose loads snapshot number n, or the newest that can be read for n = 0.
@@ -271,6 +287,7 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 	}
 	for _, n := range s.dir.Numbers() {
 		if chosen.Snapshot, err = g.vault.Load(ctx, s.dir.Snapshots[n], n); err == nil {
+			chosen.Missing = g.missing(chosen.Snapshot)
 			return chosen, nil
 		}
 		if ctx.Err() != nil {
@@ -385,7 +402,7 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 	if err := g.WaitToWrite(ctx); err != nil {
 		return nil, err
 	}
-	if m.Vault, err = vault.Create(ctx, g.client, keys, m.Grid.Needed, m.Grid.Happy, vault.Config{}); err != nil {
+	if m.Vault, err = vault.Create(ctx, g.client, keys, vault.Options{Needed: m.Grid.Needed, Happy: m.Grid.Happy, Total: m.Grid.Total}, vault.Config{}); err != nil {
 		return nil, err
 	}
 	return m, m.Validate()

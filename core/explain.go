@@ -47,7 +47,7 @@ var explanations = []struct {
 }{
 	{context.Canceled, Message{
 		Title: "Stopped.", Safe: "Nothing was lost.",
-		Hint: "Run the same command again: it continues from here.", Exit: ExitStopped}},
+		Hint: "Run the same command again; a backup or restore continues from here.", Exit: ExitStopped}},
 
 	{manifest.ErrPassphrase, Message{
 		Title: "The manifest did not open: the passphrase is wrong, or the file is damaged.",
@@ -119,8 +119,13 @@ var explanations = []struct {
 		Safe:  "No packet was sent.",
 		Hint:  "Use a manifest for a practice grid.", Exit: ExitGrid}},
 
+	{ErrFilters, Message{
+		Title: "What to leave out, as the vault remembers it, cannot be read.",
+		Safe:  "Nothing was changed; nothing that should be left out was stored.",
+		Hint:  "Try again in a while, or give the filters anew with --remember.", Exit: ExitGrid}},
+
 	{vault.ErrBusy, Message{
-		Title: "Another backup to this vault is running, or was cut off less than 15 minutes ago on another computer.",
+		Title: "Another computer is backing up to this vault, or was cut off doing so less than 15 minutes ago.",
 		Safe:  "Everything stored is safe.",
 		Hint:  "Wait for it. If you are sure that nothing runs any more, add --take-over.", Exit: ExitFailed}},
 	{ErrRunning, Message{
@@ -140,7 +145,7 @@ var explanations = []struct {
 		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
 		Hint:  "Try again in a while; “status” shows each server and its space.", Exit: ExitGrid}},
 	{vault.ErrNoVault, Message{
-		Title: "The vault directory is not to be had from the grid.",
+		Title: "The grid does not give the vault directory back at the moment.",
 		Safe:  "A manifest with a pinned snapshot can still restore that snapshot.",
 		Hint:  "Wait until more storage servers answer; “status” shows each.", Exit: ExitGrid}},
 	{tahoeclient.ErrNotEnoughShares, Message{
@@ -197,7 +202,7 @@ var explanations = []struct {
 		Safe:  "Nothing was changed.",
 		Hint:  "“snapshots” lists what there is.", Exit: ExitFailed}},
 	{vault.ErrNotStored, Message{
-		Title: "What was stored did not read back the same, so it does not count.",
+		Title: "What was stored did not read back the same, so no snapshot was made of it.",
 		Safe:  "Older snapshots are untouched.",
 		Hint:  "Run the backup again.", Exit: ExitFailed}},
 	{snapshot.ErrVersion, Message{
@@ -213,7 +218,7 @@ var explanations = []struct {
 		Safe:  "Nothing wrong was written.",
 		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
 	{snapshot.ErrFormat, Message{
-		Title: "Data from the grid does not make sense.",
+		Title: "Stored data does not make sense to this version.",
 		Safe:  "Nothing wrong was written.",
 		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
 
@@ -269,11 +274,11 @@ var explanations = []struct {
 		Hint:  "Free some space and run the same command again.", Exit: ExitFailed}},
 	{fs.ErrPermission, Message{
 		Title: "A file or directory may not be used by you.",
-		Safe:  "Nothing was changed.",
+		Safe:  "What is stored stays stored; what was restored stands.",
 		Hint:  "Check its owner and permissions.", Exit: ExitFailed}},
 	{fs.ErrNotExist, Message{
 		Title: "A file or directory does not exist.",
-		Safe:  "Nothing was changed.",
+		Safe:  "What is stored stays stored; what was restored stands.",
 		Hint:  "Check its name.", Exit: ExitFailed}},
 	{os.ErrDeadlineExceeded, Message{
 		Title: "Something took too long.",

@@ -2,7 +2,9 @@ package core
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,11 +76,21 @@ func NewAccess(o *manifest.Opened) (*Access, error) {
 	return &Access{reader: r, owner: o.Owner, keys: keys}, nil
 }
 
-// GatewayID names the gateway that serves this manifest, so that several
-// commands find the same one. It tells nothing about the manifest.
-func (a *Access) GatewayID() string {
-	id := a.keys.Identity("gateway")
-	return hex.EncodeToString(id[:6])
+// gatewayID names the gateway that serves this manifest, so that several
+// commands find the same one. A manifest of another power or generation may
+// need another gateway and gets another name. It tells nothing about either.
+func (a *Access) gatewayID() (string, error) {
+	config, err := GatewayConfig(Config{}, a)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("naming the gateway: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	id := a.keys.Identity("gateway " + string(sum[:]))
+	return hex.EncodeToString(id[:6]), nil
 }
 
 // Grid is a connected grid. Status is safe from any goroutine; the operations
@@ -101,7 +113,11 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 		g.wait = defaultWait
 	}
 	socket := ""
-	attached, err := node.FindGateway(c.Directory, a.GatewayID())
+	id, err := a.gatewayID()
+	if err != nil {
+		return nil, err
+	}
+	attached, err := node.FindGateway(c.Directory, id)
 	switch {
 	case err == nil:
 		socket = attached.Socket
@@ -123,7 +139,7 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 		directory = a.owner.Vault
 	}
 	g.vault = vault.New(g.client, a.keys, vault.Options{
-		Directory: directory, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy,
+		Directory: directory, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy, Total: a.reader.Grid.Total,
 		Limits: vault.Limits{Upload: limiter(c.UploadRate), Download: limiter(c.DownloadRate)},
 	})
 	return g, nil
@@ -187,7 +203,7 @@ type Status struct {
 	Servers              []ServerStatus
 	Usable               int
 	Needed, Happy, Total int
-	Version              string // of the gateway, as far as known
+	ToWrite              int // servers that a backup needs
 }
 
 // ServerStatus is one storage server.
@@ -206,7 +222,7 @@ func (g *Grid) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	r := g.access.reader.Grid
-	s := Status{Usable: grid.Usable(), Needed: r.Needed, Happy: r.Happy, Total: r.Total}
+	s := Status{Usable: grid.Usable(), Needed: r.Needed, Happy: r.Happy, Total: r.Total, ToWrite: g.needToWrite(len(grid.Servers))}
 	labels := make(map[string]manifest.Server)
 	for _, p := range r.Servers {
 		labels[p.ID] = p
@@ -225,14 +241,12 @@ func (g *Grid) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// needToWrite is how many servers a backup waits for: all that are known if
-// they come soon, as few as a safe change needs if they do not.
 func (g *Grid) needToWrite(known int) int {
-	r := g.access.reader.Grid
-	return max(r.Happy, known-r.Needed+1)
+	return vault.NeedToWrite(g.access.reader.Grid.Needed, g.access.reader.Grid.Happy, known)
 }
 
-// WaitToWrite returns when a backup can go ahead, WaitToRead when a restore can.
+// WaitToWrite returns when a backup can go ahead: with all servers if they come
+// soon, with as few as a safe change needs if they do not.
 func (g *Grid) WaitToWrite(ctx context.Context) error {
 	return g.waitFor(ctx, g.needToWrite)
 }
@@ -257,7 +271,7 @@ func (g *Grid) waitFor(ctx context.Context, need func(known int) int) error {
 		grid, err := g.client.Grid(ctx)
 		if err == nil {
 			usable, required = grid.Usable(), need(len(grid.Servers))
-			if len(grid.Servers) > 0 && usable == len(grid.Servers) {
+			if usable >= required && usable == len(grid.Servers) {
 				return nil
 			}
 			if usable < required {
@@ -271,11 +285,11 @@ func (g *Grid) waitFor(ctx context.Context, need func(known int) int) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if usable >= required && usable > 0 {
-				return nil
-			}
 			if cause := context.Cause(ctx); !errors.Is(cause, errWaited) {
 				return cause
+			}
+			if usable >= required {
+				return nil
 			}
 			return fmt.Errorf("%w: %d of the %d that are needed", ErrTooFewServers, usable, required)
 		}

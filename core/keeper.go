@@ -36,7 +36,11 @@ func StartGateway(ctx context.Context, c Config, a *Access) (pid int, err error)
 	if err != nil {
 		return 0, err
 	}
-	attached, err := node.SpawnKeeper(ctx, argv, a.GatewayID(), config)
+	id, err := a.gatewayID()
+	if err != nil {
+		return 0, err
+	}
+	attached, err := node.SpawnKeeper(ctx, argv, id, config)
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +48,13 @@ func StartGateway(ctx context.Context, c Config, a *Access) (pid int, err error)
 }
 
 // StopGateway stops what StartGateway started and removes its traces.
-func StopGateway(c Config, a *Access) error { return node.StopGateway(c.Directory, a.GatewayID()) }
+func StopGateway(c Config, a *Access) error {
+	id, err := a.gatewayID()
+	if err != nil {
+		return err
+	}
+	return node.StopGateway(c.Directory, id)
+}
 
 // Practice is the practice grid: a real grid of storage nodes on loopback.
 type Practice struct {

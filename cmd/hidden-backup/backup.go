@@ -155,7 +155,19 @@ func (r *ruleFlag) Set(s string) error {
 
 func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 	ctx := c.Context()
-	opened, err := a.open(ctx)
+	if pin && a.manifest == "-" {
+		return usage("--pin needs the manifest as a file to write it again")
+	}
+	data, err := a.manifestBytes()
+	if err != nil {
+		return err
+	}
+	pass, err := a.passphrase(ctx, "Passphrase: ")
+	if err != nil {
+		return err
+	}
+	defer clear(pass)
+	opened, err := manifest.Open(data, pass)
 	if err != nil {
 		return err
 	}
@@ -176,34 +188,19 @@ func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 		return err
 	}
 	a.skipped = report.ProblemCount > 0
-	if pinned != nil {
-		return a.sealPinned(pinned)
+	if pinned == nil {
+		return nil
 	}
-	return nil
-}
-
-// sealPinned writes the next generation over the manifest file.
-func (a *app) sealPinned(m *manifest.Manifest) error {
-	if a.manifest == "-" {
-		return usage("--pin needs the manifest as a file to write it again")
-	}
-	pass, err := a.passphrase("Passphrase, to seal the manifest again: ")
+	sealed, err := manifest.Seal(pinned, pass, nil)
 	if err != nil {
 		return err
 	}
-	defer clear(pass)
-	data, err := manifest.Load(a.manifest)
-	if err != nil {
-		return err
+	if isText(data) {
+		if sealed, err = manifest.Armour(sealed); err != nil {
+			return err
+		}
 	}
-	if _, err := manifest.Open(data, pass); err != nil {
-		return err // never seal under a mistyped passphrase
-	}
-	sealed, err := manifest.Seal(m, pass, nil)
-	if err != nil {
-		return err
-	}
-	return a.saveSealed(a.manifest, sealed, m, true)
+	return a.saveSealed(a.manifest, sealed, pinned, true)
 }
 
 func (a *app) printBackup(r backup.Report, failed error) {
@@ -216,7 +213,7 @@ func (a *app) printBackup(r backup.Report, failed error) {
 			"type": "report", "command": "backup", "done": failed == nil, "snapshot": r.Info.Sequence, "time": r.Info.Time, "parent": r.Info.Parent,
 			"entries": r.Info.Totals.Entries, "files": r.Info.Totals.Files, "bytes": r.Info.Totals.Bytes,
 			"new": r.New, "changed": r.Changed, "unchanged": r.Unchanged, "read": r.Read, "sent": r.Sent,
-			"packs": r.Packs, "resumed_packs": r.Resumed, "weak_packs": r.Weak, "rolled_back": r.RolledBack,
+			"packs": r.Packs, "lost_packs": r.Lost, "resumed_packs": r.Resumed, "weak_packs": r.Weak, "rolled_back": r.RolledBack,
 			"problems": problems, "problem_count": r.ProblemCount, "left_out": r.LeftOut, "seconds": r.Elapsed.Seconds(),
 		})
 		return
@@ -237,15 +234,18 @@ func (a *app) printBackup(r backup.Report, failed error) {
 	fmt.Fprintf(a.out, "%s new, %s changed, %s unchanged; %s sent in %s.\n",
 		count(r.New), count(r.Changed), count(r.Unchanged), size(r.Sent), plural(r.Packs, "pack", "packs"))
 	if r.Resumed > 0 {
-		fmt.Fprintf(a.out, "Continued an unfinished run: %s were already stored.\n", plural(r.Resumed, "pack", "packs"))
+		fmt.Fprintf(a.out, "Continued an unfinished run: %s already stored.\n", plural(r.Resumed, "pack was", "packs were"))
 	}
 	for reason, n := range r.LeftOut {
 		fmt.Fprintf(a.out, "Left out (%s): %s.\n", reason, count(n))
 	}
 	if r.Weak > 0 {
-		fmt.Fprintf(a.out, "%s on fewer servers than planned; back up again when all servers answer.\n", plural(r.Weak, "pack is", "packs are"))
+		fmt.Fprintf(a.out, "%s on fewer servers than planned.\n", plural(r.Weak, "pack is", "packs are"))
 	}
-	fmt.Fprintln(a.out, "The snapshot and its list of files were read back and compared; the servers confirmed every new pack.")
+	if r.Lost > 0 {
+		fmt.Fprintf(a.out, "%s gone from the grid; what they held was stored again.\n", plural(r.Lost, "pack was", "packs were"))
+	}
+	fmt.Fprintln(a.out, "The snapshot and its list of files were read back and compared; the servers confirmed every pack it needs.")
 	if r.ProblemCount > 0 {
 		fmt.Fprintf(a.out, "%s could not be backed up as they should be; they are named above.\n", plural(r.ProblemCount, "entry", "entries"))
 	}

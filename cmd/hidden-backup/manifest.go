@@ -100,7 +100,7 @@ func readGrid(file string) (manifest.Grid, error) {
 }
 
 func (a *app) create(ctx context.Context, d core.Draft, output string, armour, choose bool) error {
-	pass, err := a.newPassphrase(choose)
+	pass, err := a.newPassphrase(ctx, choose)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (a *app) showCommand() *cobra.Command {
 				fmt.Fprintln(a.out, words)
 				return nil
 			}
-			pass, err := a.passphrase("Passphrase: ")
+			pass, err := a.passphrase(c.Context(), "Passphrase: ")
 			if err != nil {
 				return err
 			}
@@ -206,7 +206,7 @@ func (a *app) show(r *manifest.Reader, power manifest.Power, words string) {
 		return
 	}
 	fmt.Fprintf(a.out, "Name:        %s\nPower:       %s\nGeneration:  %d of %s\nFour words:  %s\n", shown(r.Name), power, r.Generation, r.Created.Format("2006-01-02 15:04 UTC"), words)
-	fmt.Fprintf(a.out, "Grid:        %s, any %d of %d servers bring everything back\n", r.Grid.Network, r.Grid.Needed, r.Grid.Total)
+	fmt.Fprintf(a.out, "Grid:        %s; of %d shares of each file, any %d bring it back\n", r.Grid.Network, r.Grid.Total, r.Grid.Needed)
 	for _, s := range r.Grid.Servers {
 		about := strings.Trim(strings.Join([]string{s.Operator, s.Place}, ", "), ", ")
 		if about != "" {
@@ -288,7 +288,7 @@ func (a *app) sealCommand() *cobra.Command {
 				return err
 			}
 			m.NextGeneration()
-			pass, err := a.newPassphrase(choose)
+			pass, err := a.newPassphrase(c.Context(), choose)
 			if err != nil {
 				return err
 			}
@@ -329,7 +329,7 @@ with the old one: replace them too.`,
 			if err != nil {
 				return err
 			}
-			old, err := a.passphrase("Old passphrase: ")
+			old, err := a.passphrase(c.Context(), "Old passphrase: ")
 			if err != nil {
 				return err
 			}
@@ -344,7 +344,7 @@ with the old one: replace them too.`,
 			}
 			b := *a
 			b.passphraseFile, b.passphraseFD = newFile, newFD
-			fresh, err := b.newPassphrase(choose)
+			fresh, err := b.newPassphrase(c.Context(), choose)
 			if err != nil {
 				return err
 			}
@@ -354,7 +354,7 @@ with the old one: replace them too.`,
 			if err != nil {
 				return err
 			}
-			if !bytes.Equal(data[:min(len(data), 5)], sealed[:5]) && isText(data) {
+			if isText(data) {
 				if sealed, err = manifest.Armour(sealed); err != nil {
 					return err
 				}
@@ -389,7 +389,7 @@ holds. With --output, make a vault on the same grid and seal a new manifest.`,
 			}
 			var pass []byte
 			if trimmed := bytes.TrimSpace(data); !bytes.HasPrefix(trimmed, []byte("{")) {
-				if pass, err = a.passphrase("Passphrase of the old manifest: "); err != nil {
+				if pass, err = a.passphrase(c.Context(), "Passphrase of the old manifest: "); err != nil {
 					return err
 				}
 				defer clear(pass)
@@ -414,25 +414,18 @@ holds. With --output, make a vault on the same grid and seal a new manifest.`,
 }
 
 func (a *app) readerCommand() *cobra.Command {
-	var output string
+	var output, newFile string
+	var newFD int
+	var choose bool
 	c := &cobra.Command{
 		Use:   "reader",
-		Short: "Seal a copy that can only restore",
+		Short: "Seal a copy that can only restore, under a passphrase of its own",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if output == "" {
 				return usage("name the file to write with --output FILE")
 			}
-			data, err := a.manifestBytes()
-			if err != nil {
-				return err
-			}
-			pass, err := a.passphrase("Passphrase: ")
-			if err != nil {
-				return err
-			}
-			defer clear(pass)
-			opened, err := manifest.Open(data, pass)
+			opened, err := a.open(c.Context())
 			if err != nil {
 				return err
 			}
@@ -444,6 +437,13 @@ func (a *app) readerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			b := *a
+			b.passphraseFile, b.passphraseFD = newFile, newFD
+			pass, err := b.newPassphrase(c.Context(), choose)
+			if err != nil {
+				return err
+			}
+			defer clear(pass)
 			sealed, err := manifest.Seal(r, pass, nil)
 			if err != nil {
 				return err
@@ -452,6 +452,9 @@ func (a *app) readerCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "write the sealed copy to `FILE`")
+	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "read the copy's passphrase from the first line of `FILE`")
+	c.Flags().IntVar(&newFD, "new-passphrase-fd", -1, "read the copy's passphrase from the open file descriptor `N`")
+	c.Flags().BoolVar(&choose, "choose-passphrase", false, "make the copy's passphrase up yourself")
 	return c
 }
 

@@ -46,7 +46,7 @@ func (a *app) printStatus(s core.Status) {
 			servers = append(servers, map[string]any{"name": v.Name, "operator": v.Operator, "place": v.Place,
 				"connected": v.Connected, "status": v.Text, "space": v.AvailableSpace})
 		}
-		printJSON(a.out, map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "servers": servers})
+		printJSON(a.out, map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "to_write": s.ToWrite, "servers": servers})
 		return
 	}
 	for _, v := range s.Servers {
@@ -62,10 +62,8 @@ func (a *app) printStatus(s core.Status) {
 		}
 		fmt.Fprintf(a.out, "%s  %-16s %s\n", mark, shown(v.Name), space)
 	}
-	fmt.Fprintf(a.out, "%d of %d servers answer. Restoring needs %d, backing up %d.\n", s.Usable, len(s.Servers), s.Needed, max(s.Happy, len(s.Servers)-s.Needed+1))
-	if spare := s.Usable - s.Needed; spare >= 0 && len(s.Servers) > 0 {
-		fmt.Fprintf(a.out, "Any %d of those that answer may vanish and everything can still be restored.\n", spare)
-	}
+	fmt.Fprintf(a.out, "%d of %d servers answer. Restoring needs %d, backing up %d.\n", s.Usable, len(s.Servers), s.Needed, s.ToWrite)
+	fmt.Fprintf(a.out, "A backup reaches at least %d servers, so any %d of them may vanish for good; when it reaches all, any %d may.\n", s.Happy, s.Happy-s.Needed, s.Total-s.Needed)
 }
 
 func (a *app) gatewayCommand() *cobra.Command {
@@ -182,7 +180,7 @@ func (a *app) printPractice(s core.PracticeStatus) {
 	if s.Running {
 		running = "running"
 	}
-	fmt.Fprintf(a.out, "Practice grid in %s: %s. Any %d of its %d nodes bring everything back.\n", shown(s.Directory), running, s.Needed, s.Total)
+	fmt.Fprintf(a.out, "Practice grid in %s: %s. Of %d shares of each file, any %d bring it back.\n", shown(s.Directory), running, s.Total, s.Needed)
 	for _, n := range s.Nodes {
 		state := "stopped"
 		if n.Running {

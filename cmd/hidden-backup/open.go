@@ -36,7 +36,7 @@ func (a *app) open(ctx context.Context) (*manifest.Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	pass, err := a.passphrase("Passphrase: ")
+	pass, err := a.passphrase(ctx, "Passphrase: ")
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (a *app) open(ctx context.Context) (*manifest.Opened, error) {
 
 // passphrase gets the passphrase of an existing manifest from where the flags
 // say, or from the terminal, without echo. The caller wipes it.
-func (a *app) passphrase(prompt string) ([]byte, error) {
+func (a *app) passphrase(ctx context.Context, prompt string) ([]byte, error) {
 	switch {
 	case a.passphraseFile != "":
 		f, err := os.Open(a.passphraseFile)
@@ -60,16 +60,54 @@ func (a *app) passphrase(prompt string) ([]byte, error) {
 		if f == nil {
 			return nil, usage("--passphrase-fd %d is not an open file", a.passphraseFD)
 		}
+		defer f.Close()
 		return firstLine(f)
 	}
+	tty, err := terminal()
+	if err != nil {
+		return nil, err
+	}
+	defer tty.Close()
+	return readHidden(ctx, tty, prompt)
+}
+
+func terminal() (*os.File, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return nil, usage("there is no terminal to ask for the passphrase; use --passphrase-fd or --passphrase-file")
 	}
-	defer tty.Close()
+	return tty, nil
+}
+
+// readHidden reads a line without echo. When ctx ends first, the terminal gets
+// its echo back; the read itself ends with the process.
+func readHidden(ctx context.Context, tty *os.File, prompt string) ([]byte, error) {
+	fd := int(tty.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the passphrase: %w", err)
+	}
 	fmt.Fprint(tty, prompt)
+	type answer struct {
+		line []byte
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(fd)
+		typed <- answer{line, err}
+	}()
 	defer fmt.Fprintln(tty)
-	return term.ReadPassword(int(tty.Fd()))
+	select {
+	case got := <-typed:
+		if got.err == nil && len(got.line) == 0 {
+			return nil, usage("the passphrase is empty")
+		}
+		return got.line, got.err
+	case <-ctx.Done():
+		term.Restore(fd, state)
+		return nil, context.Cause(ctx)
+	}
 }
 
 func firstLine(r io.Reader) ([]byte, error) {
@@ -88,46 +126,53 @@ func firstLine(r io.Reader) ([]byte, error) {
 }
 
 // newPassphrase gets one for a manifest to be sealed: from the flags, or
-// generated, shown and typed back. choose lets the owner make one up.
-func (a *app) newPassphrase(choose bool) ([]byte, error) {
+// generated, shown on the terminal and typed back. choose lets the owner make
+// one up.
+func (a *app) newPassphrase(ctx context.Context, choose bool) ([]byte, error) {
 	if a.passphraseFile != "" || a.passphraseFD >= 0 {
-		pass, err := a.passphrase("")
+		pass, err := a.passphrase(ctx, "")
 		if err != nil {
 			return nil, err
 		}
 		return pass, manifest.CheckStrength(pass)
 	}
 	if choose {
-		return a.chosenPassphrase()
+		return a.chosenPassphrase(ctx)
 	}
 	generated, bits, err := manifest.GeneratePassphrase()
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(a.err, "Your passphrase, %.0f bits strong:\n\n    %s\n\nLearn it by heart. Nobody can recover it, and without it the manifest is noise.\n", bits, generated)
+	// On the terminal only: standard error may be a file.
+	tty, err := terminal()
+	if err != nil {
+		return nil, err
+	}
+	defer tty.Close()
+	fmt.Fprintf(tty, "Your passphrase, %.0f bits strong:\n\n    %s\n\nLearn it by heart. Nobody can recover it, and without it the manifest is noise.\n", bits, generated)
 	for {
-		typed, err := a.passphrase("Type it back: ")
-		if err != nil {
+		typed, err := readHidden(ctx, tty, "Type it back: ")
+		if err != nil && ctx.Err() != nil {
 			return nil, err
 		}
-		same := bytes.Equal(bytes.Join(bytes.Fields(typed), []byte(" ")), generated)
+		same := bytes.Equal(bytes.ToLower(bytes.Join(bytes.Fields(typed), []byte(" "))), generated)
 		clear(typed)
 		if same {
 			return generated, nil
 		}
-		fmt.Fprintln(a.err, "That was not it. Try again, or stop with Ctrl-C.")
+		fmt.Fprintln(tty, "That was not it. Try again, or stop with Ctrl-C.")
 	}
 }
 
-func (a *app) chosenPassphrase() ([]byte, error) {
-	first, err := a.passphrase("New passphrase: ")
+func (a *app) chosenPassphrase(ctx context.Context) ([]byte, error) {
+	first, err := a.passphrase(ctx, "New passphrase: ")
 	if err != nil {
 		return nil, err
 	}
 	if err := manifest.CheckStrength(first); err != nil {
 		return nil, err
 	}
-	second, err := a.passphrase("The same again: ")
+	second, err := a.passphrase(ctx, "The same again: ")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -121,7 +122,7 @@ func (a *app) restore(c *cobra.Command, p pick, o restore.Options, dryRun bool) 
 	if report.Info.Sequence != 0 {
 		a.printRestore(report, err)
 	}
-	a.skipped = report.ProblemCount > 0
+	a.skipped = report.ProblemCount > 0 || report.WarningCount > 0
 	return err
 }
 
@@ -132,6 +133,12 @@ func (a *app) warnAbout(c *core.Chosen) {
 	}
 	if c.NoVault != nil {
 		fmt.Fprintln(a.err, "WARNING: the vault directory is not to be had from the grid. Using the snapshot pinned in the manifest; newer ones, if any, are not visible.")
+	}
+	if len(c.Missing) > 0 {
+		for i := range c.Missing {
+			c.Missing[i] = shown(c.Missing[i])
+		}
+		fmt.Fprintf(a.err, "WARNING: this snapshot does not hold %s; an older one may. “snapshots” shows which.\n", strings.Join(c.Missing, ", "))
 	}
 	for _, err := range c.Passed {
 		fmt.Fprintf(a.err, "WARNING: a newer snapshot could not be read: %v\n", err)
@@ -258,29 +265,33 @@ func (a *app) lsCommand() *cobra.Command {
 			for i := range args {
 				args[i] = strings.Trim(args[i], "/")
 			}
-			var lines []string
-			err := a.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
+			found := false
+			quiet := *a
+			quiet.quiet, quiet.json = true, false // the list is the output
+			err := quiet.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
 				chosen, err := g.Choose(c.Context(), number)
 				if err != nil {
 					return err
 				}
+				out := bufio.NewWriter(a.out)
+				defer out.Flush()
 				return g.Entries(c.Context(), chosen.Snapshot, func(e *snapshot.Entry) error {
-					if len(args) == 0 || within(string(e.Path), args) {
-						lines = append(lines, a.entryLine(e, long))
+					if len(args) > 0 && !within(string(e.Path), args) {
+						return nil
 					}
-					return nil
+					found = true
+					if a.json {
+						printJSON(out, entryObject(e))
+						return nil
+					}
+					_, err := fmt.Fprintln(out, entryLine(e, long))
+					return err
 				})
 			})
-			if err != nil {
-				return err
-			}
-			if len(args) > 0 && len(lines) == 0 {
+			if err == nil && len(args) > 0 && !found {
 				return fmt.Errorf("%w: %q", restore.ErrSelection, args)
 			}
-			for _, line := range lines {
-				fmt.Fprintln(a.out, line)
-			}
-			return nil
+			return err
 		},
 	}
 	c.Flags().Uint64Var(&number, "snapshot", 0, "the snapshot's `NUMBER`; the newest by default")
@@ -298,7 +309,7 @@ func within(path string, roots []string) bool {
 }
 
 // entryLine is one line of “ls”.
-func (a *app) entryLine(e *snapshot.Entry, long bool) string {
+func entryLine(e *snapshot.Entry, long bool) string {
 	name := shown(string(e.Path))
 	if !long {
 		if e.Type == snapshot.TypeDir {
@@ -318,6 +329,15 @@ func (a *app) entryLine(e *snapshot.Entry, long bool) string {
 	}
 	return fmt.Sprintf("%c%04o %-10s %12s  %s  %s", typeLetter(e.Type), e.Mode, owner, count(e.Size),
 		time.Unix(e.ModTime.Sec, int64(e.ModTime.Nsec)).Format("2006-01-02 15:04"), name)
+}
+
+func entryObject(e *snapshot.Entry) map[string]any {
+	o := map[string]any{"type": "entry", "path": shown(string(e.Path)), "kind": e.Type.String(), "mode": fmt.Sprintf("%04o", e.Mode),
+		"size": e.Size, "time": time.Unix(e.ModTime.Sec, int64(e.ModTime.Nsec)).UTC().Format(time.RFC3339Nano)}
+	if len(e.Target) > 0 {
+		o["target"] = shown(string(e.Target))
+	}
+	return o
 }
 
 func typeLetter(t snapshot.Type) byte {

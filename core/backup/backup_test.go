@@ -35,11 +35,11 @@ func newVault(t testing.TB) (*vault.Vault, *tahoetest.Gateway) {
 	}
 	client := tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
 	t.Cleanup(client.Close)
-	dir, err := vault.Create(t.Context(), client, keys, 3, 5, vault.Config{})
+	dir, err := vault.Create(t.Context(), client, keys, vault.Options{Needed: 3, Happy: 5, Total: 6}, vault.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vault.New(client, keys, vault.Options{Directory: dir, Needed: 3, Happy: 5}), g
+	return vault.New(client, keys, vault.Options{Directory: dir, Needed: 3, Happy: 5, Total: 6}), g
 }
 
 func folder(root string) backup.Options {

@@ -71,6 +71,9 @@ func (c *collector) step(s *step) error {
 			e.Size += r.Length
 		}
 	}
+	if err := e.Validate(); err != nil {
+		return c.skip(e, err) // nothing a file system holds should end the run
+	}
 	if s.warn != nil {
 		c.report.problem(e.Path, fmt.Errorf("stored without some of its extended attributes: %w", s.warn))
 		c.tracker.Problem()

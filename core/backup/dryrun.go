@@ -29,6 +29,7 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 	if len(o.Folders) == 0 {
 		return est, ErrNoFolders
 	}
+	o = o.sorted()
 	d, err := v.Read(ctx)
 	if err != nil {
 		return est, err
@@ -61,10 +62,7 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 		}
 		est.Files++
 		est.Bytes += e.Size
-		old, err := parent.find(e.Path)
-		if err != nil {
-			return err
-		}
+		old := parent.find(e.Path)
 		switch {
 		case old == nil:
 			est.New++

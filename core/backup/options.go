@@ -2,6 +2,7 @@ package backup
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"hiddenbackup/core/internal/localfs"
@@ -37,6 +38,14 @@ type Options struct {
 	Uploads int
 	// BreakMark takes the vault over from a run that seems to be alive.
 	BreakMark bool
+}
+
+// sorted returns o with its folders in the order of a listing.
+func (o Options) sorted() Options {
+	o.Folders = slices.SortedFunc(slices.Values(o.Folders), func(a, b Folder) int {
+		return snapshot.ComparePaths([]byte(a.Name), []byte(b.Name))
+	})
+	return o
 }
 
 // Pin is the newest snapshot a manifest knows.
@@ -80,9 +89,10 @@ type Report struct {
 	ProblemCount uint64
 	LeftOut      map[localfs.ExcludeReason]uint64
 
-	// Weak counts new packs with fewer shares on the grid than there should be.
-	Weak    int
-	Elapsed time.Duration
+	// Weak counts packs with fewer shares on the grid than there should be, Lost
+	// those that were gone and whose content was stored again.
+	Weak, Lost int
+	Elapsed    time.Duration
 }
 
 // maxProblems bounds the memory of a run through a disk full of errors.

@@ -14,21 +14,23 @@ import (
 type parentCursor struct {
 	s       *snapshot.Snapshot
 	listing *vault.Listing
+	lost    map[snapshot.PackID]bool
 	next    *snapshot.Entry
 	ended   bool
+	err     error // why the listing ended early
 }
 
 // openParent starts reading s's listing; a nil s is the parent of a first
 // backup and finds nothing.
-func openParent(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, moved func(int64)) (*parentCursor, error) {
+func openParent(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, lost map[snapshot.PackID]bool) (*parentCursor, error) {
 	if s == nil {
 		return &parentCursor{ended: true}, nil
 	}
-	l, err := v.Listing(ctx, s, moved)
+	l, err := v.Listing(ctx, s, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &parentCursor{s: s, listing: l}, nil
+	return &parentCursor{s: s, listing: l, lost: lost}, nil
 }
 
 func (c *parentCursor) close() {
@@ -38,17 +40,18 @@ func (c *parentCursor) close() {
 }
 
 // find returns the parent's entry of a path, nil if there is none. Paths must
-// come in order.
-func (c *parentCursor) find(path []byte) (*snapshot.Entry, error) {
+// come in order. A listing that breaks off ends early: what follows counts as
+// new, and err says why.
+func (c *parentCursor) find(path []byte) *snapshot.Entry {
 	for !c.ended {
 		if c.next == nil {
 			e, err := c.listing.Next()
-			if errors.Is(err, io.EOF) {
-				c.ended = true
-				break
-			}
 			if err != nil {
-				return nil, err
+				c.ended = true
+				if !errors.Is(err, io.EOF) {
+					c.err = err
+				}
+				break
 			}
 			c.next = e
 		}
@@ -56,12 +59,12 @@ func (c *parentCursor) find(path []byte) (*snapshot.Entry, error) {
 		case d < 0:
 			c.next = nil
 		case d == 0:
-			return c.next, nil
+			return c.next
 		default:
-			return nil, nil
+			return nil
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // unchanged reports whether now is still the file that old describes, so that
@@ -77,7 +80,7 @@ func (c *parentCursor) unchanged(old, now *snapshot.Entry) bool {
 		return false
 	}
 	for _, r := range old.Chunks {
-		if c.s.CheckRef(r) != nil {
+		if c.s.CheckRef(r) != nil || c.lost[r.Pack] {
 			return false
 		}
 	}

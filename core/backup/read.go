@@ -75,7 +75,8 @@ type reader struct {
 type inode struct{ dev, ino uint64 }
 
 type link struct {
-	first []byte // path of the entry that has the content
+	first *snapshot.Entry // the entry that has the content
+	size  int64           // of it when it was listed
 	seen  uint64
 }
 
@@ -85,7 +86,6 @@ func newReader(o Options, keys *snapshot.Keys, x *index, parent *parentCursor) *
 		steps:  make(chan *step, queueLength),
 		work:   make(chan *piece, queueLength),
 		budget: semaphore.NewWeighted(budgetBytes),
-		links:  make(map[inode]*link),
 		cutter: keys.NewCutter(),
 		left:   make(map[localfs.ExcludeReason]uint64),
 	}
@@ -98,6 +98,8 @@ func (r *reader) start(ctx context.Context, spawn func(func() error)) {
 		defer close(r.steps)
 		defer close(r.work)
 		for _, f := range r.o.Folders {
+			// Each folder can be restored alone, so links stay within it.
+			r.links = make(map[inode]*link)
 			err := localfs.Walk(ctx, f.Name, f.Root, r.o.walk(f), func(it *localfs.Item) error { return r.visit(ctx, it) })
 			if err != nil {
 				return err
@@ -134,11 +136,7 @@ func (r *reader) visit(ctx context.Context, it *localfs.Item) error {
 		e.Type, e.Target, e.Size = snapshot.TypeHardlink, first, 0
 		return r.put(ctx, &step{entry: e})
 	}
-	old, err := r.parent.find(e.Path)
-	if err != nil {
-		it.Release()
-		return err
-	}
+	old := r.parent.find(e.Path)
 	s := &step{entry: e, warn: it.XattrErr, old: old}
 	if old != nil && !r.o.ReadAll && r.parent.unchanged(old, e) {
 		it.Release()
@@ -160,15 +158,16 @@ func (r *reader) hardlink(it *localfs.Item) []byte {
 	}
 	key := inode{it.Dev, it.Entry.Inode}
 	l := r.links[key]
-	if l == nil {
-		r.links[key] = &link{first: it.Entry.Path, seen: 1}
+	if l == nil || l.first.ModTime != it.Entry.ModTime || l.size != it.Entry.Size {
+		// The first name, or a new file under the number of one that is gone.
+		r.links[key] = &link{first: it.Entry, size: it.Entry.Size, seen: 1}
 		return nil
 	}
 	l.seen++
 	if l.seen == it.Entry.Links {
 		delete(r.links, key) // all its names are found: memory stays flat
 	}
-	return l.first
+	return l.first.Path
 }
 
 // small hands a file of one chunk to a worker, which also reads it.
@@ -225,27 +224,47 @@ func eachPiece(f *os.File, it *localfs.Item, cutter *snapshot.Cutter, piece func
 	if it.Blocks*512 >= it.Entry.Size {
 		return cut(f)
 	}
-	end := int64(0)
-	hole := func(until int64) error {
-		if until == end {
-			return nil
+	// data is what was found and not yet cut; done is up to where the file is.
+	data, done := localfs.Extent{}, int64(0)
+	flush := func(until int64) error {
+		if data.Length > 0 {
+			if data.Offset > done {
+				if err := piece(nil, data.Offset-done); err != nil {
+					return err
+				}
+			}
+			if err := cut(io.NewSectionReader(f, data.Offset, data.Length)); err != nil {
+				return err
+			}
+			done = data.Offset + data.Length
 		}
-		return piece(nil, until-end)
+		if until > done {
+			if err := piece(nil, until-done); err != nil {
+				return err
+			}
+			done = until
+		}
+		return nil
 	}
 	for x, err := range localfs.Extents(f, it.Entry.Size) {
-		if err == nil {
-			err = hole(x.Offset)
-		}
-		if err == nil {
-			err = cut(io.NewSectionReader(f, x.Offset, x.Length))
-		}
 		if err != nil {
 			return err
 		}
-		end = x.Offset + x.Length
+		if data.Length > 0 && x.Offset-(data.Offset+data.Length) < minHole {
+			data.Length = x.Offset + x.Length - data.Offset
+			continue
+		}
+		if err := flush(0); err != nil {
+			return err
+		}
+		data = x
 	}
-	return hole(it.Entry.Size)
+	return flush(it.Entry.Size)
 }
+
+// minHole is the shortest hole worth a place in the listing: shorter ones are
+// read as zeros, so that a file of countless holes is still a few chunks.
+const minHole = 64 << 10
 
 // sameContent reports whether a and b, one file looked at twice, show no sign
 // that it was written to in between.
@@ -334,22 +353,33 @@ func readSmall(it *localfs.Item) ([]byte, *snapshot.Entry, error) {
 	return buf[:n], fresh, err
 }
 
-// Memory for plaintext and sealed chunks goes round: a backup reads far more
-// than it may hold.
+// Memory for chunks goes round: a backup reads far more than it may hold. Only
+// large chunks take part. A small one gets what it needs and no more, or
+// hundreds of them waiting for a slow line would each hold a large buffer.
 var (
 	plains = sync.Pool{New: func() any { b := make([]byte, 0, snapshot.MinChunk); return &b }}
 	boxes  = sync.Pool{New: func() any { b := make([]byte, 0, snapshot.MinChunk); return &b }}
 )
 
-func newPlain() []byte   { return (*plains.Get().(*[]byte))[:0] }
+func newPlain() []byte { return (*plains.Get().(*[]byte))[:0] }
+
 func freePlain(b []byte) { plains.Put(&b) }
 
+// newSealed returns memory for the sealed form of length bytes.
 func newSealed(length int) []byte {
+	want := length + snapshot.SealOverhead
+	if want < snapshot.MinChunk {
+		return make([]byte, 0, want)
+	}
 	b := *boxes.Get().(*[]byte)
-	if want := length + snapshot.SealOverhead; cap(b) < want {
-		b = make([]byte, 0, want)
+	if cap(b) < want || cap(b) > 2*want+snapshot.MinChunk {
+		return make([]byte, 0, want)
 	}
 	return b[:0]
 }
 
-func freeSealed(b []byte) { boxes.Put(&b) }
+func freeSealed(b []byte) {
+	if cap(b) >= snapshot.MinChunk {
+		boxes.Put(&b)
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,25 +30,26 @@ const goodbye = 20 * time.Second
 // keeps two runs on this machine apart. When ctx ends, what is stored is noted
 // for the next run, and the context's error is returned.
 //
-// A nil error means that the snapshot was linked and read back: the snapshot
-// object byte for byte, the listing entry by entry; and that the servers
-// confirmed the shares of every new pack, whose content was not downloaded.
+// A nil error means that the snapshot was linked, and before that: the servers
+// confirmed the shares of every pack it needs, whose content was not
+// downloaded; its listing was read back entry by entry, and the snapshot object
+// byte for byte.
 func Run(ctx context.Context, v *vault.Vault, o Options, t *progress.Tracker) (Report, error) {
 	started, before := time.Now(), v.Sent()
 	report := Report{}
 	if len(o.Folders) == 0 {
 		return report, ErrNoFolders
 	}
-	slices.SortFunc(o.Folders, func(a, b Folder) int { return strings.Compare(a.Name, b.Name) })
 	t.SetPhase(progress.PhaseReadGrid)
 	w, d, err := v.Claim(ctx, o.BreakMark)
 	if err != nil {
 		return report, err
 	}
-	r := &run{v: v, w: w, o: o, tracker: t, report: &report, index: newIndex()}
+	r := &run{v: v, w: w, o: o.sorted(), tracker: t, report: &report,
+		stored: make(map[snapshot.PackID]snapshot.Pack), lost: make(map[snapshot.PackID]bool)}
 	err = r.all(ctx, d, started)
 	report.Elapsed, report.Sent = time.Since(started), v.Sent()-before
-	if err != nil && !r.committed {
+	if err != nil {
 		r.leave(ctx)
 	}
 	return report, err
@@ -56,43 +57,70 @@ func Run(ctx context.Context, v *vault.Vault, o Options, t *progress.Tracker) (R
 
 // run is the state of one Run.
 type run struct {
-	v         *vault.Vault
-	w         *vault.Writer
-	o         Options
-	tracker   *progress.Tracker
-	report    *Report
-	index     *index
-	parent    *snapshot.Snapshot
-	old       map[snapshot.PackID]snapshot.Pack // stored by earlier runs
-	uploader  *uploader
-	committed bool
+	v       *vault.Vault
+	w       *vault.Writer
+	o       Options
+	tracker *progress.Tracker
+	report  *Report
+	index   *index
+	parent  *snapshot.Snapshot
+	old     map[snapshot.PackID]snapshot.Pack // of the parent
+	// stored are the packs of this run and of the one it continues: what a
+	// checkpoint notes.
+	stored map[snapshot.PackID]snapshot.Pack
+	// lost are packs that were found to be gone; their chunks count as unknown.
+	lost map[snapshot.PackID]bool
 }
+
+// maxRounds bounds how often content is stored again because packs are gone: a
+// grid that loses them faster than that is no place for a backup.
+const maxRounds = 3
 
 func (r *run) all(ctx context.Context, d *vault.Directory, started time.Time) error {
-	if err := r.readGrid(ctx, d); err != nil {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var alive errgroup.Group
+	defer alive.Wait()
+	defer fail(nil)
+	alive.Go(func() error {
+		if err := r.w.KeepAlive(ctx); err != nil {
+			fail(err)
+		}
+		return nil
+	})
+	if err := r.findParent(ctx, d); err != nil {
 		return err
 	}
-	s := &snapshot.Snapshot{Info: snapshot.Info{
-		Sequence: max(d.Newest(), r.o.Pin.Sequence) + 1,
-		Time:     started.UTC(),
-	}}
-	if r.parent != nil {
-		s.Parent = r.parent.Sequence
-	}
-	for _, f := range r.o.Folders {
-		s.Folders = append(s.Folders, f.Folder)
-	}
-	r.report.Info = s.Info
-	if err := r.store(ctx, s); err != nil {
+	if err := r.resume(ctx, d); err != nil {
 		return err
 	}
-	return r.commit(ctx, s)
+	for range maxRounds {
+		s := &snapshot.Snapshot{Info: snapshot.Info{
+			Sequence: max(d.Newest(), r.o.Pin.Sequence) + 1,
+			Time:     started.UTC(),
+		}}
+		for _, f := range r.o.Folders {
+			s.Folders = append(s.Folders, f.Folder)
+		}
+		if err := r.round(ctx, s); err != nil {
+			return err
+		}
+		r.tracker.SetPhase(progress.PhaseVerify)
+		gone, err := r.verify(ctx, s)
+		if err != nil {
+			return fmt.Errorf("checking what was stored: %w", err)
+		}
+		if gone == 0 {
+			return r.commit(ctx, s)
+		}
+	}
+	return fmt.Errorf("the grid lost packs %d times in a row: %w", maxRounds, vault.ErrNotStored)
 }
 
-// readGrid finds the parent and learns which chunks are stored.
-func (r *run) readGrid(ctx context.Context, d *vault.Directory) error {
-	r.old = make(map[snapshot.PackID]snapshot.Pack)
-	if err := r.findParent(ctx, d); err != nil {
+// round learns what is stored, stores the rest and fills in s.
+func (r *run) round(ctx context.Context, s *snapshot.Snapshot) error {
+	r.index, r.old = newIndex(), make(map[snapshot.PackID]snapshot.Pack)
+	if err := r.learnPacks(ctx); err != nil {
 		return err
 	}
 	if r.parent != nil {
@@ -103,11 +131,17 @@ func (r *run) readGrid(ctx context.Context, d *vault.Directory) error {
 			return err
 		}
 	}
-	return r.resume(ctx, d)
+	if r.parent != nil {
+		s.Parent = r.parent.Sequence
+	}
+	fresh := Report{Info: s.Info, ParentProblems: r.report.ParentProblems, RolledBack: r.report.RolledBack, Resumed: r.report.Resumed, Packs: r.report.Packs, Lost: r.report.Lost}
+	*r.report = fresh
+	return r.store(ctx, s)
 }
 
 // findParent loads the newest snapshot that can be loaded, the pinned one
-// included.
+// included; if one of the newest has all our folders, that one: a backup of
+// some of them in between must not make all others new.
 func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 	caps := d.Snapshots
 	if pin := r.o.Pin; pin.Sequence > 0 {
@@ -116,21 +150,40 @@ func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 			caps[pin.Sequence] = pin.Snapshot
 		}
 	}
-	for _, n := range d.Numbers() {
+	const look = 10
+	for i, n := range d.Numbers() {
+		if i >= look && r.parent != nil {
+			return nil
+		}
 		s, err := r.v.Load(ctx, caps[n], n)
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, snapshot.ErrVersion):
+			return err
+		case err != nil:
+			r.report.ParentProblems = append(r.report.ParentProblems, err)
+			continue
+		}
+		if r.parent == nil {
+			r.parent = s
+		}
+		if r.covers(s) {
 			r.parent = s
 			return nil
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if errors.Is(err, snapshot.ErrVersion) {
-			return err
-		}
-		r.report.ParentProblems = append(r.report.ParentProblems, err)
 	}
 	return nil
+}
+
+// covers reports whether s has all the folders of this run.
+func (r *run) covers(s *snapshot.Snapshot) bool {
+	for _, f := range r.o.Folders {
+		if !slices.ContainsFunc(s.Folders, func(g snapshot.Folder) bool { return g.Name == f.Name }) {
+			return false
+		}
+	}
+	return true
 }
 
 // learn fills the index from the parent's listing, so that content that was
@@ -138,7 +191,7 @@ func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 // cannot be read costs the comparison, not the backup.
 func (r *run) learn(ctx context.Context) error {
 	for _, ref := range r.parent.Listing {
-		r.index.add(ref)
+		r.know(ref)
 	}
 	l, err := r.v.Listing(ctx, r.parent, r.tracker.Moved)
 	if err != nil {
@@ -155,45 +208,63 @@ func (r *run) learn(ctx context.Context) error {
 		}
 		if err != nil {
 			r.report.ParentProblems = append(r.report.ParentProblems, err)
-			r.parent, r.index = nil, newIndex()
+			r.parent = nil // what was learnt so far is still true
 			return nil
 		}
 		for _, ref := range e.Chunks {
 			if r.parent.CheckRef(ref) == nil {
-				r.index.add(ref)
+				r.know(ref)
 			}
 		}
 	}
 }
 
-// resume adds what an unfinished run has stored. A pack that cannot be read is
-// stored again.
+// know adds a stored chunk to the index, unless its pack is lost.
+func (r *run) know(ref snapshot.ChunkRef) {
+	if !r.lost[ref.Pack] {
+		r.index.add(ref)
+	}
+}
+
+// resume takes over the packs that an unfinished run has noted.
 func (r *run) resume(ctx context.Context, d *vault.Directory) error {
 	c, err := r.v.ReadCheckpoint(ctx, d)
 	if err != nil {
-		return ctx.Err()
+		return ctx.Err() // an unreadable checkpoint only costs what it would have saved
 	}
+	for id, p := range c.Packs {
+		r.stored[id] = p
+	}
+	r.report.Resumed = len(r.stored)
+	return nil
+}
+
+// learnPacks fills the index from the footers of packs that no snapshot has
+// yet. A pack that cannot be read is stored again.
+func (r *run) learnPacks(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(defaultUploads)
-	found := make(chan []snapshot.ChunkRef, len(c.Packs))
-	for _, p := range c.Packs {
+	g.SetLimit(smallRequests)
+	var mu sync.Mutex
+	for id, p := range r.stored {
+		if r.lost[id] {
+			continue
+		}
 		g.Go(func() error {
-			if refs, err := r.v.Contents(gctx, p); err == nil {
-				found <- refs
+			refs, err := r.v.Contents(gctx, p)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				r.lost[id] = true
+				return gctx.Err()
 			}
-			return gctx.Err()
+			for _, ref := range refs {
+				r.index.add(ref)
+			}
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return context.Cause(ctx)
-	}
-	close(found)
-	for refs := range found {
-		r.report.Resumed++
-		for _, ref := range refs {
-			r.old[ref.Pack] = c.Packs[ref.Pack]
-			r.index.add(ref)
-		}
 	}
 	return nil
 }
@@ -203,7 +274,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 	r.tracker.SetPhase(progress.PhaseFiles)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	parent, err := openParent(ctx, r.v, r.parent, nil)
+	parent, err := openParent(ctx, r.v, r.parent, r.lost)
 	if err != nil {
 		return err
 	}
@@ -213,9 +284,9 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 	if uploads <= 0 {
 		uploads = defaultUploads
 	}
-	r.uploader = newUploader(r.v, r.w, r.tracker, uploads)
-	content := &packer{ctx: ctx, fail: fail, keys: r.v.Keys, up: r.uploader}
-	listing := &listingPacker{packer: packer{ctx: ctx, fail: fail, keys: r.v.Keys, up: r.uploader}, index: r.index, stored: r.o.Stored}
+	up := newUploader(r.v, r.w, r.tracker, uploads, r.stored)
+	content := &packer{ctx: ctx, fail: fail, keys: r.v.Keys, up: up}
+	listing := &listingPacker{packer: packer{ctx: ctx, fail: fail, keys: r.v.Keys, up: up}, index: r.index, stored: r.o.Stored}
 	read := newReader(r.o, r.v.Keys, r.index, parent)
 	pipe, write := io.Pipe()
 	c := &collector{
@@ -251,7 +322,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 	if err == nil {
 		err = errors.Join(content.finish(), listing.finish())
 	}
-	err = errors.Join(err, r.uploader.wait())
+	err = errors.Join(err, up.wait())
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -259,7 +330,10 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 		return err
 	}
 	r.report.LeftOut = read.left
-	r.report.Packs = content.full + listing.full
+	r.report.Packs += content.full + listing.full
+	if parent.err != nil {
+		r.report.ParentProblems = append(r.report.ParentProblems, parent.err)
+	}
 	s.Totals, s.Skipped, s.Listing = r.report.Info.Totals, r.report.Info.Skipped, listing.refs
 	return r.packTable(s, c.used)
 }
@@ -271,7 +345,7 @@ func (r *run) packTable(s *snapshot.Snapshot, used map[snapshot.PackID]bool) err
 	}
 	s.Packs = make(map[snapshot.PackID]snapshot.Pack, len(used))
 	for id := range used {
-		p, ok := r.uploader.fresh[id]
+		p, ok := r.stored[id]
 		if !ok {
 			p, ok = r.old[id]
 		}
@@ -293,50 +367,54 @@ func (r *run) estimate(ctx context.Context) error {
 	return nil // the real walk meets the same error and reports it
 }
 
-// commit makes the snapshot count and proves that it does.
+// commit links the snapshot: from here on it counts.
 func (r *run) commit(ctx context.Context, s *snapshot.Snapshot) error {
 	r.tracker.SetPhase(progress.PhaseCommit)
-	stored, err := r.v.Commit(ctx, s)
+	stored, err := r.w.Commit(ctx, s)
 	if err != nil {
 		return err
 	}
-	r.committed = true
 	r.report.Snapshot = stored
-	r.tracker.SetPhase(progress.PhaseVerify)
-	if err := r.verify(ctx, s); err != nil {
-		return fmt.Errorf("snapshot %d is stored, but checking it failed: %w", s.Sequence, err)
-	}
 	r.tracker.SetPhase(progress.PhaseDone)
 	return nil
 }
 
-// verify reads the listing back and asks for the shares of each new pack.
-func (r *run) verify(ctx context.Context, s *snapshot.Snapshot) error {
+// smallRequests is how many requests without much data run at once.
+const smallRequests = 8
+
+// verify asks for the shares of every pack that s needs, new or old, and reads
+// the listing back. It returns how many packs are gone; they are noted as lost.
+func (r *run) verify(ctx context.Context, s *snapshot.Snapshot) (gone int, err error) {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(defaultUploads)
-	g.Go(func() error { return r.readBack(gctx, s) })
-	weak := make(chan struct{}, len(r.uploader.fresh))
-	for id, p := range r.uploader.fresh {
-		if _, used := s.Packs[id]; !used {
-			continue
-		}
+	g.SetLimit(smallRequests)
+	var mu sync.Mutex
+	for id, p := range s.Packs {
 		g.Go(func() error {
 			h, err := r.v.Check(gctx, p)
 			if err != nil {
 				return err
 			}
-			if !h.Recoverable {
-				return fmt.Errorf("pack %v: %w", p.ID, vault.ErrNotStored)
-			}
-			if !h.Healthy {
-				weak <- struct{}{}
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case !h.Recoverable:
+				gone++
+				r.lost[id] = true
+				delete(r.stored, id)
+			case !h.Healthy:
+				r.report.Weak++
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
-	r.report.Weak = len(weak)
-	return err
+	if err := g.Wait(); err != nil {
+		return 0, err
+	}
+	if gone > 0 {
+		r.report.Lost += gone
+		return gone, nil
+	}
+	return 0, r.readBack(ctx, s)
 }
 
 func (r *run) readBack(ctx context.Context, s *snapshot.Snapshot) error {
@@ -372,11 +450,9 @@ func (r *run) readBack(ctx context.Context, s *snapshot.Snapshot) error {
 }
 
 // leave ends an unfinished run: what is stored is noted, the mark given up.
+// Otherwise the mark runs out by itself.
 func (r *run) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	if r.uploader != nil {
-		r.uploader.note(ctx)
-	}
-	r.w.Release(ctx) // otherwise it runs out by itself
+	r.w.Leave(ctx, vault.Checkpoint{Packs: r.stored})
 }

@@ -17,6 +17,9 @@ import (
 const (
 	checkpointBytes = 64 << 20
 	checkpointTime  = 2 * time.Minute
+	// A checkpoint lists every pack of the run, some 160 bytes each: of a very
+	// long one, at most a sixty-fourth of what is sent are checkpoints.
+	checkpointShare = 64 * 160
 )
 
 // uploader sends finished packs, a few at once, and keeps the pack table.
@@ -28,20 +31,20 @@ type uploader struct {
 	buffers chan []byte
 
 	mu         sync.Mutex
-	fresh      map[snapshot.PackID]snapshot.Pack // stored by this run or the one it continues
+	stored     map[snapshot.PackID]snapshot.Pack // by this run or the one it continues
 	unnoted    int64
 	noted      time.Time
 	checkpoint sync.Mutex // held while a checkpoint is written
 }
 
-func newUploader(v *vault.Vault, w *vault.Writer, t *progress.Tracker, parallel int) *uploader {
+func newUploader(v *vault.Vault, w *vault.Writer, t *progress.Tracker, parallel int, stored map[snapshot.PackID]snapshot.Pack) *uploader {
 	u := &uploader{
 		v: v, w: w, tracker: t, g: new(errgroup.Group),
 		// So many that content and listing can hold all they may have open and
 		// one more is on its way back. Memory is taken when first needed: a
 		// small backup needs little.
 		buffers: make(chan []byte, parallel+2*maxOpen-1),
-		fresh:   make(map[snapshot.PackID]snapshot.Pack),
+		stored:  stored,
 		noted:   time.Now(),
 	}
 	u.g.SetLimit(parallel)
@@ -72,9 +75,9 @@ func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id sn
 			return err
 		}
 		u.mu.Lock()
-		u.fresh[id] = p
+		u.stored[id] = p
 		u.unnoted += p.Size
-		due := u.unnoted >= checkpointBytes || time.Since(u.noted) >= checkpointTime
+		due := u.unnoted >= max(checkpointBytes, checkpointShare*int64(len(u.stored))) || time.Since(u.noted) >= checkpointTime
 		u.mu.Unlock()
 		if due {
 			u.note(ctx)
@@ -85,25 +88,21 @@ func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id sn
 
 // note writes a checkpoint. Its failure costs only what a cut-off run would
 // repeat, so the run goes on and the next one tries again.
-func (u *uploader) note(ctx context.Context) error {
+func (u *uploader) note(ctx context.Context) {
 	if !u.checkpoint.TryLock() {
-		return nil
+		return
 	}
 	defer u.checkpoint.Unlock()
 	u.mu.Lock()
-	packs, n := maps.Clone(u.fresh), u.unnoted
+	packs, n := maps.Clone(u.stored), u.unnoted
 	u.mu.Unlock()
-	if n == 0 {
-		return nil
-	}
-	if err := u.w.Checkpoint(ctx, vault.Checkpoint{Packs: packs}); err != nil {
-		return err
+	if u.w.Checkpoint(ctx, vault.Checkpoint{Packs: packs}) != nil {
+		return
 	}
 	u.mu.Lock()
 	u.unnoted -= n
 	u.noted = time.Now()
 	u.mu.Unlock()
-	return nil
 }
 
 // wait returns when all packs are sent, with the first error.

@@ -115,7 +115,15 @@ func (c *comparer) entry(ctx context.Context, e *snapshot.Entry) error {
 		return nil
 	}
 	if e.Type == snapshot.TypeHardlink {
-		if there.Inode != c.first[string(e.Target)] {
+		first := c.first[string(e.Target)]
+		if first == 0 { // it was not selected, so not looked at
+			if to, at, ok := c.targets.locate(e.Target); ok {
+				if other, err := to.Lstat(at, false); err == nil {
+					first = other.Inode
+				}
+			}
+		}
+		if there.Inode != first {
 			c.differs(e.Path, DifferenceContent, "it is no longer another name of "+fmt.Sprintf("%q", e.Target))
 		} else {
 			c.result.Same++

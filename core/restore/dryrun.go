@@ -14,6 +14,8 @@ type Estimate struct {
 	ToWrite        int64 // without holes
 	ToFetch        int64 // bytes to fetch from the grid at most, listing not counted
 	Info           snapshot.Info
+
+	need map[string]int64 // ToWrite by folder, without what seems to be there
 }
 
 // DryRun reads the listing and says what Run would do. It looks at nothing on
@@ -28,7 +30,7 @@ func DryRun(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Options
 }
 
 func (r *run) estimate(ctx context.Context) (Estimate, error) {
-	est := Estimate{Info: r.s.Info}
+	est := Estimate{Info: r.s.Info, need: make(map[string]int64)}
 	err := r.each(ctx, func(e *snapshot.Entry) error {
 		est.Entries++
 		if e.Type != snapshot.TypeFile {
@@ -36,6 +38,7 @@ func (r *run) estimate(ctx context.Context) (Estimate, error) {
 		}
 		est.Files++
 		est.Bytes += e.Size
+		before := est.ToWrite
 		for _, c := range e.Chunks {
 			if c.Hole() {
 				continue
@@ -43,7 +46,21 @@ func (r *run) estimate(ctx context.Context) (Estimate, error) {
 			est.ToWrite += c.Length
 			est.ToFetch += int64(c.Sealed)
 		}
+		if !r.seemsThere(e) {
+			est.need[e.Folder()] += est.ToWrite - before
+		}
 		return nil
 	})
 	return est, err
+}
+
+// seemsThere reports whether a file of e's size stands in its place: good
+// enough for how much space is needed.
+func (r *run) seemsThere(e *snapshot.Entry) bool {
+	if r.targets == nil {
+		return false
+	}
+	tree, path, _ := r.targets.locate(e.Path)
+	there, err := tree.Lstat(path, false)
+	return err == nil && there.Type == e.Type && there.Size == e.Size
 }

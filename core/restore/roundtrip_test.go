@@ -15,6 +15,7 @@ import (
 
 	"hiddenbackup/core/backup"
 	"hiddenbackup/core/internal/treetest"
+	"hiddenbackup/core/progress"
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
@@ -48,7 +49,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.client = tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
 	t.Cleanup(w.client.Close)
-	w.dir, err = vault.Create(t.Context(), w.client, keys, 3, 5, vault.Config{})
+	w.dir, err = vault.Create(t.Context(), w.client, keys, vault.Options{Needed: 3, Happy: 5, Total: 6}, vault.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) vault() *vault.Vault {
-	return vault.New(w.client, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5})
+	return vault.New(w.client, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5, Total: 6})
 }
 
 func (w *world) backupOptions() backup.Options {
@@ -414,7 +415,7 @@ func TestTwoComputersDoNotWriteAtOnce(t *testing.T) {
 	w.write("report", []byte("text"))
 	other := tahoeclient.New(w.gateway.Socket(), tahoeclient.Options{})
 	defer other.Close()
-	v := vault.New(other, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5, Machine: "another computer"})
+	v := vault.New(other, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5, Total: 6, Machine: "another computer"})
 	if _, _, err := v.Claim(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -441,6 +442,178 @@ func TestTooFewServersChangeNothing(t *testing.T) {
 	if w.gateway.StoredBytes() != before {
 		t.Error("something was stored")
 	}
+	got, _ := w.restore(1)
+	treetest.Same(t, w.source, got)
+}
+
+// contentPacks are the packs of a snapshot that hold no listing.
+func contentPacks(s *snapshot.Snapshot) (packs []snapshot.Pack) {
+	for id, p := range s.Packs {
+		if id != s.Listing[0].Pack {
+			packs = append(packs, p)
+		}
+	}
+	return packs
+}
+
+func TestPackThatVanishedIsStoredAgain(t *testing.T) {
+	w := newWorld(t)
+	w.write("film", treetest.Random(70, 6<<20))
+	w.write("note", []byte("text"))
+	w.backup()
+	for _, p := range contentPacks(w.load(1)) {
+		w.gateway.LoseObject(p.Cap)
+	}
+	r := w.backup()
+	if r.Lost == 0 || r.Sent < 6<<20 {
+		t.Errorf("%d packs were found to be lost, %d bytes sent", r.Lost, r.Sent)
+	}
+	got, rr := w.restore(2)
+	if rr.ProblemCount != 0 {
+		t.Fatalf("problems: %v", rr.Problems)
+	}
+	treetest.Same(t, w.source, got)
+}
+
+func TestBackupCutOffTwiceDoesNotStartOver(t *testing.T) {
+	w := newWorld(t)
+	for i := range 24 {
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(400+i), 8<<20))
+	}
+	for _, until := range []int64{70 << 20, 130 << 20} {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for ctx.Err() == nil && w.gateway.StoredBytes() < until {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		if _, err := backup.Run(ctx, w.vault(), w.backupOptions(), nil); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a stopped backup returned %v", err)
+		}
+	}
+	r := w.backup()
+	if r.Sent > 110<<20 {
+		t.Errorf("the third run sent %d of 192 MiB again", r.Sent>>20)
+	}
+	got, _ := w.restore(1)
+	treetest.Same(t, w.source, got)
+}
+
+func TestStoppedRestoreContinuesToTheLastDetail(t *testing.T) {
+	w := newWorld(t)
+	for i := range 40 {
+		path := w.write(fmt.Sprintf("folder %02d/film", i), treetest.Random(uint64(500+i), 4<<20))
+		if err := os.Chmod(filepath.Dir(path), 0o751); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.backup()
+	dir := filepath.Join(t.TempDir(), "restored")
+	s := w.load(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	tracker := new(progress.Tracker)
+	go func() {
+		for ctx.Err() == nil && tracker.Status().Bytes < 100<<20 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	o := restore.Options{Places: restore.ResolvePlaces(s, dir)}
+	if _, err := restore.Run(ctx, w.vault(), s, o, tracker); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a stopped restore returned %v", err)
+	}
+	r, err := w.restoreTo(dir, 1)
+	if err != nil || r.ProblemCount != 0 {
+		t.Fatalf("%v, %v", err, r.Problems)
+	}
+	treetest.Same(t, w.source, filepath.Join(dir, "papers"))
+	if left, _ := filepath.Glob(filepath.Join(dir, ".hidden-backup-*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestServersThatGoAwayAreNotCalledLostFiles(t *testing.T) {
+	w := newWorld(t)
+	for i := range 12 {
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(600+i), 4<<20))
+	}
+	w.backup()
+	s := w.load(1)
+	w.gateway.SetServers(6, 6)
+	for _, p := range contentPacks(s) {
+		w.gateway.LoseShares(p.Cap, 2)
+	}
+	o := restore.Options{Places: restore.ResolvePlaces(s, t.TempDir())}
+	if r, err := restore.Run(t.Context(), w.vault(), s, o, nil); err != nil || r.ProblemCount != 12 {
+		t.Errorf("with all servers there: %d problems, %v", r.ProblemCount, err)
+	}
+	v := w.vault()
+	started := make(chan struct{})
+	go func() { close(started); w.gateway.SetServers(2, 6) }()
+	<-started
+	if _, err := restore.Run(t.Context(), v, s, o, nil); !errors.Is(err, vault.ErrTooFewServers) && !errors.Is(err, tahoeclient.ErrNotEnoughShares) {
+		t.Errorf("with two of six servers: %v", err)
+	}
+}
+
+func TestFoldersThatShareAFileRestoreAlone(t *testing.T) {
+	w := newWorld(t)
+	path := w.write("a/file", []byte("shared"))
+	other := filepath.Join(filepath.Dir(w.source), "other")
+	if err := errors.Join(os.Mkdir(other, 0o755), os.Link(path, filepath.Join(other, "again"))); err != nil {
+		t.Fatal(err)
+	}
+	o := w.backupOptions()
+	o.Folders = append(o.Folders, backup.Folder{Folder: snapshot.Folder{Name: "other", Path: other, Tier: 1}, Root: other})
+	if _, err := backup.Run(t.Context(), w.vault(), o, nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	r, err := w.restoreTo(dir, 1, func(o *restore.Options) { o.Tier = 1 })
+	if err != nil || r.ProblemCount != 0 {
+		t.Fatalf("%v, %v", err, r.Problems)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "other", "again")); string(b) != "shared" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestBackupOfOneFolderInBetweenMakesNothingNew(t *testing.T) {
+	w := newWorld(t)
+	small := filepath.Join(t.TempDir(), "small")
+	treetest.Write(t, small, "note", []byte("x"))
+	w.write("film", treetest.Random(80, 12<<20))
+	both := func() backup.Options {
+		o := w.backupOptions()
+		o.Folders = append(o.Folders, backup.Folder{Folder: snapshot.Folder{Name: "small", Path: small}, Root: small})
+		return o
+	}
+	only := both()
+	only.Folders = only.Folders[1:]
+	for i, o := range []backup.Options{both(), only, both()} {
+		r, err := backup.Run(t.Context(), w.vault(), o, nil)
+		if err != nil || i > 0 && r.Sent > 100<<10 {
+			t.Errorf("run %d: %d bytes sent, %v", i+1, r.Sent, err)
+		}
+	}
+}
+
+func TestFileOfCountlessHolesComesBack(t *testing.T) {
+	w := newWorld(t)
+	f, err := os.Create(filepath.Join(w.source, "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		if _, err := f.WriteAt([]byte{byte(i), 1}, int64(i)*12000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.backup()
 	got, _ := w.restore(1)
 	treetest.Same(t, w.source, got)
 }

@@ -58,7 +58,9 @@ type run struct {
 	// by path: another name that is selected gets their content.
 	aliases map[string]*snapshot.Entry
 	blocked []byte // below this folder nothing can be restored
-	swept   map[string]bool
+	why     error  // nothing can
+	// continued: a run before this one was cut off.
+	continued bool
 
 	mu     sync.Mutex
 	report Report
@@ -67,6 +69,11 @@ type run struct {
 
 func (r *run) all(ctx context.Context) error {
 	r.tracker.SetPhase(progress.PhaseEstimate)
+	var err error
+	if r.targets, err = openTargets(r.s, r.o, true); err != nil {
+		return err
+	}
+	defer r.targets.close()
 	plan, err := r.estimate(ctx)
 	if err != nil {
 		return err
@@ -74,16 +81,11 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.selection.missing(); err != nil {
 		return err
 	}
-	if r.targets, err = openTargets(r.s, r.o, true); err != nil {
+	if err := r.targets.checkSpace(plan.need); err != nil {
 		return err
 	}
-	defer r.targets.close()
-	free, err := r.targets.free()
-	if err != nil {
+	if err := r.begin(); err != nil {
 		return err
-	}
-	if plan.ToWrite > free {
-		return fmt.Errorf("%w: %d bytes are needed and %d are free", ErrNoSpace, plan.ToWrite, free)
 	}
 	r.tracker.SetTotals(int64(plan.Entries), plan.Bytes)
 	r.tracker.SetPhase(progress.PhaseRestore)
@@ -92,7 +94,7 @@ func (r *run) all(ctx context.Context) error {
 		n = defaultDownloads
 	}
 	r.slots = semaphore.NewWeighted(int64(n))
-	r.aliases, r.lost, r.swept = make(map[string]*snapshot.Entry), make(map[string]bool), make(map[string]bool)
+	r.aliases, r.lost = make(map[string]*snapshot.Entry), make(map[string]bool)
 	if err := r.files(ctx); err != nil {
 		return err
 	}
@@ -101,6 +103,38 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	r.tracker.SetPhase(progress.PhaseDone)
+	return r.end()
+}
+
+// unfinished is the name of a file that stands beside the restored folders
+// until a run is complete. A run that finds it continues: folders that are
+// there are its own and get their metadata at the end.
+const unfinished = ".hidden-backup-unfinished"
+
+func (r *run) begin() error {
+	for _, tree := range r.targets.trees {
+		_, err := tree.Lstat([]byte(unfinished), false)
+		if err == nil {
+			r.continued = true
+			continue
+		}
+		mark, err := tree.Stage([]byte(unfinished))
+		if err != nil {
+			return err
+		}
+		if err := mark.Commit(true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) end() error {
+	for _, tree := range r.targets.trees {
+		if err := tree.Remove([]byte(unfinished)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -198,8 +232,7 @@ func eachEntry(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, moved 
 // fetched, or nil. Its error ends the run.
 func (r *run) entry(e *snapshot.Entry) (*file, error) {
 	if r.blocked != nil && below(e.Path, r.blocked) {
-		r.problem(e, ErrInTheWay)
-		return nil, nil
+		return nil, r.entryError(e, r.why)
 	}
 	tree, path, _ := r.targets.locate(e.Path)
 	if e.Type == snapshot.TypeHardlink {
@@ -256,11 +289,11 @@ func (r *run) folder(tree *localfs.Tree, path []byte, e *snapshot.Entry) error {
 	there, _ := tree.Lstat(path, true)
 	created, err := tree.Mkdir(path, 0o700)
 	if err != nil {
-		r.blocked = e.Path
+		r.blocked, r.why = e.Path, err
 		return err
 	}
 	switch {
-	case created || r.o.Overwrite != OverwriteNever:
+	case created || r.continued || r.o.Overwrite != OverwriteNever:
 		r.folders = append(r.folders, e)
 	case there != nil && there.Mode&0o700 != 0o700:
 		// Mkdir opened it up for us; it gets back what it had.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"hiddenbackup/core/internal/localfs"
 	"hiddenbackup/core/snapshot"
 )
@@ -15,6 +17,7 @@ import (
 type target struct {
 	tree *localfs.Tree
 	name []byte // what the folder is called there
+	path string // of the folder
 }
 
 // targets are the opened places of one run.
@@ -60,7 +63,7 @@ func (t *targets) open(folder, place string, create bool) error {
 		}
 		t.trees[dir] = tree
 	}
-	t.byFolder[folder] = target{tree: tree, name: []byte(filepath.Base(place))}
+	t.byFolder[folder] = target{tree: tree, name: []byte(filepath.Base(place)), path: place}
 	return nil
 }
 
@@ -90,19 +93,36 @@ func (t *targets) sync() error {
 	return nil
 }
 
-// free returns the smallest free space of any place.
-func (t *targets) free() (int64, error) {
-	least := int64(-1)
-	for _, tree := range t.trees {
-		n, err := tree.FreeBytes()
-		if err != nil {
-			return 0, err
+// checkSpace compares what is to be written, by folder, with what is free on
+// the file systems where the folders are, or will be.
+func (t *targets) checkSpace(need map[string]int64) error {
+	type disk struct{ need, free int64 }
+	disks := make(map[uint64]disk)
+	for folder, n := range need {
+		to, ok := t.byFolder[folder]
+		if !ok {
+			continue
 		}
-		if least < 0 || int64(n) < least {
-			least = int64(n)
+		place := to.path
+		var st unix.Stat_t
+		for unix.Stat(place, &st) != nil && place != "/" {
+			place = filepath.Dir(place)
+		}
+		var fs unix.Statfs_t
+		if err := unix.Statfs(place, &fs); err != nil {
+			return fmt.Errorf("asking for the free space of %q: %w", place, err)
+		}
+		d := disks[st.Dev]
+		d.need += n
+		d.free = int64(fs.Bavail) * fs.Bsize
+		disks[st.Dev] = d
+	}
+	for _, d := range disks {
+		if d.need > d.free {
+			return fmt.Errorf("%w: %d bytes are needed and %d are free", ErrNoSpace, d.need, d.free)
 		}
 	}
-	return least, nil
+	return nil
 }
 
 // selection decides which entries are wanted.

@@ -145,6 +145,10 @@ func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
 	if err == nil || ctx.Err() != nil || !contentLost(err) {
 		return err
 	}
+	// Servers that are away are no reason to call files lost.
+	if away := r.v.Complete(ctx); away != nil {
+		return away
+	}
 	for _, c := range rng.Chunks {
 		if !written[c.Offset] {
 			for _, p := range w.places[spot{c.Pack, c.Offset}] {

@@ -36,6 +36,7 @@ func (v *Vault) Listing(ctx context.Context, s *snapshot.Snapshot, moved func(in
 			select {
 			case l.parts <- p:
 			case <-ctx.Done():
+				l.cut = context.Cause(ctx) // a listing that was cut is not a short one
 				return
 			}
 			l.wait.Add(1)
@@ -82,6 +83,7 @@ type Listing struct {
 	wait   sync.WaitGroup
 	parts  chan *part
 	rest   []byte
+	cut    error // why parts ended early; set before it is closed
 }
 
 // part is one request's worth of listing; data and err are set once done is closed.
@@ -95,6 +97,9 @@ type part struct {
 func (l *Listing) Read(p []byte) (int, error) {
 	for len(l.rest) == 0 {
 		next, ok := <-l.parts
+		if !ok && l.cut != nil {
+			return 0, l.cut
+		}
 		if !ok {
 			return 0, io.EOF
 		}

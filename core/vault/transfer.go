@@ -85,7 +85,8 @@ func Ranges(s *snapshot.Snapshot, refs []snapshot.ChunkRef) ([]Range, error) {
 }
 
 // Fetch gets the chunks of r and calls use for each, in order, with plaintext
-// that is valid until use returns. moved counts bytes received.
+// that is valid until use returns. Damaged chunks are passed over, and the first
+// such error is returned at the end. moved counts bytes received.
 func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
 	body, err := v.client.Get(ctx, r.Pack.Cap, r.offset(), r.end()-r.offset())
 	if err != nil {
@@ -94,6 +95,7 @@ func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(
 	defer body.Close()
 	in := &meteredBody{Reader: body, ctx: ctx, limit: v.limits.Download, moved: moved}
 	at := r.offset()
+	var damaged error
 	buffers := fetchBuffers.Get().(*fetchBuffer)
 	defer fetchBuffers.Put(buffers)
 	for _, c := range r.Chunks {
@@ -110,14 +112,17 @@ func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(
 		at = int64(c.Offset) + int64(c.Sealed)
 		plain, err := v.Keys.OpenChunk(buffers.plain[:0], sealed, c)
 		if err != nil {
-			return fmt.Errorf("pack %v: %w", r.Pack.ID, err)
+			if damaged == nil {
+				damaged = fmt.Errorf("pack %v: %w", r.Pack.ID, err)
+			}
+			continue // the others may be whole
 		}
 		buffers.plain = plain
 		if err := use(c, plain); err != nil {
 			return err
 		}
 	}
-	return nil
+	return damaged
 }
 
 // Contents lists the chunks a stored pack holds, from its own footer.

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"encoding/base32"
 	"errors"
@@ -54,17 +53,19 @@ type Vault struct {
 	client  *tahoeclient.Client
 	dir     tahoeclient.Cap
 	needed  int
+	total   int
 	happy   int
 	limits  Limits
 	machine string
 	sent    atomic.Int64
 }
 
-// Options of a Vault; Directory, Needed and Happy are required.
+// Options of a Vault; Directory, Needed, Happy and Total are required.
 type Options struct {
-	Directory     tahoeclient.Cap // write-cap, or read-cap to only restore
-	Needed, Happy int             // of the gateway
-	Limits        Limits
+	Directory tahoeclient.Cap // write-cap, or read-cap to only restore
+	// Needed, Happy and Total are the gateway's.
+	Needed, Happy, Total int
+	Limits               Limits
 	// Machine tells this computer from others for the writer's mark; empty
 	// means this one since it was started.
 	Machine string
@@ -72,13 +73,14 @@ type Options struct {
 
 // New returns the vault. It does not contact the grid. The caller closes the client.
 func New(client *tahoeclient.Client, keys *snapshot.Keys, o Options) *Vault {
-	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, limits: o.Limits, machine: o.Machine}
+	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total, limits: o.Limits, machine: o.Machine}
 }
 
-// Create makes a vault directory with config in it and returns its write-cap.
+// Create makes a vault directory with config in it and returns its write-cap;
+// o.Directory is not used.
 // A directory that starts empty is where Tahoe loses concurrent links.
-func Create(ctx context.Context, client *tahoeclient.Client, keys *snapshot.Keys, needed, happy int, config Config) (tahoeclient.Cap, error) {
-	v := New(client, keys, Options{Needed: needed, Happy: happy})
+func Create(ctx context.Context, client *tahoeclient.Client, keys *snapshot.Keys, o Options, config Config) (tahoeclient.Cap, error) {
+	v := New(client, keys, o)
 	if err := v.requireServers(ctx); err != nil {
 		return tahoeclient.Cap{}, err
 	}
@@ -183,7 +185,8 @@ func (v *Vault) Infos(ctx context.Context, d *Directory) ([]snapshot.Info, map[u
 				errs[i] = err
 				return gctx.Err()
 			}
-			infos[i] = &s.Info
+			info := s.Info // without the pack table, which may be large
+			infos[i] = &info
 			return nil
 		})
 	}
@@ -202,36 +205,6 @@ func (v *Vault) Infos(ctx context.Context, d *Directory) ([]snapshot.Info, map[u
 	return found, failed, nil
 }
 
-// Commit stores s and links it as its sequence number, never in the place of
-// another. The same update empties the checkpoint and gives up the writer's
-// mark. Then everything is read back; only a nil error means it stands.
-func (v *Vault) Commit(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
-	sealed, err := s.Seal(v.Keys)
-	if err != nil {
-		return tahoeclient.Cap{}, err
-	}
-	stored, err := v.put(ctx, sealed)
-	if err != nil {
-		return tahoeclient.Cap{}, fmt.Errorf("storing snapshot %d: %w", s.Sequence, err)
-	}
-	// Read back before the link: a snapshot nobody can read is never linked.
-	back, err := v.read(ctx, stored)
-	if err != nil {
-		return tahoeclient.Cap{}, fmt.Errorf("reading snapshot %d back: %w", s.Sequence, err)
-	}
-	if !bytes.Equal(back, sealed) {
-		return tahoeclient.Cap{}, fmt.Errorf("snapshot %d: %w", s.Sequence, ErrNotStored)
-	}
-	if err := v.change(ctx, map[string]tahoeclient.Cap{
-		snapshotName(s.Sequence): stored,
-		nameCheckpoint:           none,
-		nameWriter:               none,
-	}); err != nil {
-		return tahoeclient.Cap{}, fmt.Errorf("linking snapshot %d: %w", s.Sequence, err)
-	}
-	return stored, nil
-}
-
 func snapshotName(n uint64) string { return prefixSnapshot + strconv.FormatUint(n, 10) }
 
 // none is the empty literal file: the value of a child that is there and says
@@ -248,42 +221,34 @@ func literal(data []byte) tahoeclient.Cap {
 	return c
 }
 
-// change sets children in one update of the directory and reads it back.
-func (v *Vault) change(ctx context.Context, caps map[string]tahoeclient.Cap) error {
-	if err := v.requireServers(ctx); err != nil {
-		return err
-	}
-	children := make(map[string]tahoeclient.Child, len(caps))
-	for name, c := range caps {
-		children[name] = tahoeclient.Child{Cap: c}
-	}
-	if err := v.client.SetChildren(ctx, v.dir, children, true); err != nil {
-		return err
-	}
-	got, err := v.client.ReadDir(ctx, v.dir)
-	if err != nil {
-		return fmt.Errorf("reading the vault directory back: %w", err)
-	}
-	for name, c := range caps {
-		if got[name].Cap != c {
-			return fmt.Errorf("%s: %w", name, ErrNotStored)
-		}
-	}
-	return nil
-}
-
-// requireServers fails unless enough servers are usable for a change of a
+// NeedToWrite is how many of known servers must be usable for a change of a
 // mutable object: happy ones, and so many that fewer than needed are left out.
 // Those left out keep the old version; needed of them could serve it as if
 // nothing had happened.
+func NeedToWrite(needed, happy, known int) int { return max(happy, known-needed+1) }
+
 func (v *Vault) requireServers(ctx context.Context) error {
 	grid, err := v.client.Grid(ctx)
 	if err != nil {
 		return err
 	}
 	usable, known := grid.Usable(), len(grid.Servers)
-	if want := max(v.happy, known-v.needed+1); usable < want {
+	if want := NeedToWrite(v.needed, v.happy, known); usable < want {
 		return fmt.Errorf("%w: %d of %d, a change needs %d", ErrTooFewServers, usable, known, want)
+	}
+	return nil
+}
+
+// Complete fails with ErrTooFewServers when so many servers are away that an
+// object may seem lost which is not.
+func (v *Vault) Complete(ctx context.Context) error {
+	grid, err := v.client.Grid(ctx)
+	if err != nil {
+		return err
+	}
+	usable, known := grid.Usable(), len(grid.Servers)
+	if usable < v.needed || known-usable > v.total-v.needed {
+		return fmt.Errorf("%w: %d of %d", ErrTooFewServers, usable, known)
 	}
 	return nil
 }

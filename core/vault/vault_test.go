@@ -22,11 +22,11 @@ func newVault(t *testing.T) (*Vault, *tahoetest.Gateway) {
 	}
 	client := tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
 	t.Cleanup(client.Close)
-	dir, err := Create(t.Context(), client, keys, 3, 5, Config{Rules: []string{"- *.iso"}})
+	dir, err := Create(t.Context(), client, keys, Options{Needed: 3, Happy: 5, Total: 6}, Config{Rules: []string{"- *.iso"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(client, keys, Options{Directory: dir, Needed: 3, Happy: 5}), g
+	return New(client, keys, Options{Directory: dir, Needed: 3, Happy: 5, Total: 6}), g
 }
 
 func pack(t *testing.T, v *Vault, content ...[]byte) (snapshot.Pack, []snapshot.ChunkRef) {
@@ -154,7 +154,7 @@ func TestCheckpointComesBackAndEndsWithTheCommit(t *testing.T) {
 	if err != nil || c.Packs[p.ID] != p {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if _, err := v.Commit(t.Context(), &snapshot.Snapshot{Info: snapshot.Info{Sequence: 1, Time: time.Now()}}); err != nil {
+	if _, err := w.Commit(t.Context(), &snapshot.Snapshot{Info: snapshot.Info{Sequence: 1, Time: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
 	if d, err = v.Read(t.Context()); err != nil {
@@ -167,7 +167,7 @@ func TestCheckpointComesBackAndEndsWithTheCommit(t *testing.T) {
 
 func TestMarkHoldsOthersOffUntilItIsGivenUpOrRunsOut(t *testing.T) {
 	v, _ := newVault(t)
-	other := New(v.client, v.Keys, Options{Directory: v.dir, Needed: 3, Happy: 5, Machine: "other"})
+	other := New(v.client, v.Keys, Options{Directory: v.dir, Needed: 3, Happy: 5, Total: 6, Machine: "other"})
 	w, _, err := v.Claim(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestMarkHoldsOthersOffUntilItIsGivenUpOrRunsOut(t *testing.T) {
 	if _, _, err := v.Claim(t.Context(), false); err != nil {
 		t.Errorf("the same machine after a crash: %v", err)
 	}
-	if err := w.Release(t.Context()); err != nil {
+	if err := w.Leave(t.Context(), Checkpoint{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := other.Claim(t.Context(), false); err != nil {
@@ -192,8 +192,12 @@ func TestMarkHoldsOthersOffUntilItIsGivenUpOrRunsOut(t *testing.T) {
 
 func TestSnapshotInTheWrongPlaceIsRefused(t *testing.T) {
 	v, _ := newVault(t)
+	w, _, err := v.Claim(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &snapshot.Snapshot{Info: snapshot.Info{Sequence: 1, Time: time.Now()}}
-	c, err := v.Commit(t.Context(), s)
+	c, err := w.Commit(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,5 +211,42 @@ func TestSequenceNamesAreReadStrictly(t *testing.T) {
 		if n, ok := sequenceOf(name); ok != (want != 0) || ok && n != want {
 			t.Errorf("%s is %d, %v", name, n, ok)
 		}
+	}
+}
+
+// A run that was away so long that another took over must not write over what
+// that one has done.
+func TestLateWriterChangesNothing(t *testing.T) {
+	v, _ := newVault(t)
+	late, _, err := v.Claim(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := New(v.client, v.Keys, Options{Directory: v.dir, Needed: 3, Happy: 5, Total: 6, Machine: "other"})
+	w, _, err := other.Claim(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := pack(t, v, []byte("x"))
+	if err := late.Checkpoint(t.Context(), Checkpoint{Packs: map[snapshot.PackID]snapshot.Pack{p.ID: p}}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a late checkpoint: %v", err)
+	}
+	s := &snapshot.Snapshot{Info: snapshot.Info{Sequence: 1, Time: time.Now()}}
+	want, err := w.Commit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := late.Commit(t.Context(), s); !errors.Is(err, ErrBusy) {
+		t.Errorf("a late commit: %v", err)
+	}
+	again, _, err := v.Claim(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Commit(t.Context(), s); !errors.Is(err, tahoeclient.ErrConflict) {
+		t.Errorf("a commit in the place of another: %v", err)
+	}
+	if d, err := v.Read(t.Context()); err != nil || d.Snapshots[1] != want {
+		t.Errorf("the snapshot changed: %v", err)
 	}
 }

@@ -1,11 +1,13 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"hiddenbackup/core/snapshot"
@@ -27,10 +29,13 @@ const (
 // ErrBusy: another run has marked the vault as its own.
 var ErrBusy = errors.New("another backup to this vault is running or was cut off less than 15 minutes ago")
 
-// Writer is the right to change the vault directory, held by one run.
+// Writer is the right to change the vault directory, held by one run. Its
+// methods may be called from any goroutine: one change follows another.
 type Writer struct {
-	v       *Vault
-	who     [markWho]byte
+	v   *Vault
+	who [markWho]byte
+
+	mu      sync.Mutex
 	renewed time.Time
 }
 
@@ -47,44 +52,162 @@ func (v *Vault) Claim(ctx context.Context, force bool) (*Writer, *Directory, err
 	if who, until, ok := v.readMark(ctx, d.writer); ok && !force && who != w.who && time.Now().Before(until) {
 		return nil, nil, ErrBusy
 	}
-	if err := w.mark(ctx); err != nil {
-		return nil, nil, err
+	if err := w.set(ctx, map[string]tahoeclient.Cap{nameWriter: v.newMark(w.who)}); err != nil {
+		return nil, nil, fmt.Errorf("marking the vault as being written: %w", err)
 	}
+	w.renewed = time.Now()
 	return w, d, nil
 }
 
-// Renew keeps the mark valid. It is cheap to call often.
-func (w *Writer) Renew(ctx context.Context) error {
+// KeepAlive renews the mark in time until ctx ends or the mark is lost.
+func (w *Writer) KeepAlive(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		err := w.renew(ctx)
+		if errors.Is(err, ErrBusy) {
+			return err
+		}
+	}
+}
+
+func (w *Writer) renew(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if time.Since(w.renewed) < markRenew {
 		return nil
 	}
-	return w.mark(ctx)
+	return w.change(ctx, map[string]tahoeclient.Cap{nameWriter: w.v.newMark(w.who)}, nil)
 }
 
 // Checkpoint notes that the packs are stored, for a run that continues this
 // one, and renews the mark in the same update.
 func (w *Writer) Checkpoint(ctx context.Context, c Checkpoint) error {
-	stored, err := w.v.putRecord(ctx, nameCheckpoint, wireCheckpoint{Packs: snapshot.NewPackList(c.Packs)})
-	if err != nil {
-		return err
+	return w.checkpoint(ctx, c, w.v.newMark(w.who))
+}
+
+// Leave is a last Checkpoint, which gives the mark up.
+func (w *Writer) Leave(ctx context.Context, c Checkpoint) error {
+	return w.checkpoint(ctx, c, none)
+}
+
+func (w *Writer) checkpoint(ctx context.Context, c Checkpoint, mark tahoeclient.Cap) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	stored := none
+	if len(c.Packs) > 0 {
+		var err error
+		if stored, err = w.v.putRecord(ctx, nameCheckpoint, wireCheckpoint{Packs: snapshot.NewPackList(c.Packs)}); err != nil {
+			return err
+		}
 	}
-	if err := w.v.change(ctx, map[string]tahoeclient.Cap{nameCheckpoint: stored, nameWriter: w.v.newMark(w.who)}); err != nil {
+	if err := w.change(ctx, map[string]tahoeclient.Cap{nameCheckpoint: stored, nameWriter: mark}, nil); err != nil {
 		return fmt.Errorf("noting what is stored: %w", err)
 	}
-	w.renewed = time.Now()
 	return nil
 }
 
-// Release gives the mark up without a commit.
-func (w *Writer) Release(ctx context.Context) error {
-	return w.v.change(ctx, map[string]tahoeclient.Cap{nameWriter: none})
+// SetConfig replaces the vault's config.
+func (w *Writer) SetConfig(ctx context.Context, c Config) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	stored, err := w.v.putRecord(ctx, nameConfig, c)
+	if err != nil {
+		return err
+	}
+	if err := w.change(ctx, map[string]tahoeclient.Cap{nameConfig: stored}, nil); err != nil {
+		return fmt.Errorf("remembering the filters: %w", err)
+	}
+	return nil
 }
 
-func (w *Writer) mark(ctx context.Context) error {
-	if err := w.v.change(ctx, map[string]tahoeclient.Cap{nameWriter: w.v.newMark(w.who)}); err != nil {
-		return fmt.Errorf("marking the vault as being written: %w", err)
+// Commit stores s and links it as its sequence number, never in the place of
+// another. The same update empties the checkpoint and gives up the mark. Before
+// the link the stored object is read back and compared, after it the link is;
+// only a nil error means that it stands.
+func (w *Writer) Commit(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sealed, err := s.Seal(w.v.Keys)
+	if err != nil {
+		return tahoeclient.Cap{}, err
 	}
-	w.renewed = time.Now()
+	stored, err := w.v.put(ctx, sealed)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("storing snapshot %d: %w", s.Sequence, err)
+	}
+	back, err := w.v.read(ctx, stored)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("reading snapshot %d back: %w", s.Sequence, err)
+	}
+	if !bytes.Equal(back, sealed) {
+		return tahoeclient.Cap{}, fmt.Errorf("snapshot %d: %w", s.Sequence, ErrNotStored)
+	}
+	if err := w.change(ctx, map[string]tahoeclient.Cap{
+		snapshotName(s.Sequence): stored,
+		nameCheckpoint:           none,
+		nameWriter:               none,
+	}, func(d *Directory) error {
+		if _, taken := d.Snapshots[s.Sequence]; taken {
+			return tahoeclient.ErrConflict
+		}
+		return nil
+	}); err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("linking snapshot %d: %w", s.Sequence, err)
+	}
+	return stored, nil
+}
+
+// change is set for a writer that still holds its mark: one that was away too
+// long must not write over what another has done since.
+func (w *Writer) change(ctx context.Context, caps map[string]tahoeclient.Cap, allowed func(*Directory) error) error {
+	d, err := w.v.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if who, _, ok := w.v.readMark(ctx, d.writer); !ok || who != w.who {
+		return ErrBusy
+	}
+	if allowed != nil {
+		if err := allowed(d); err != nil {
+			return err
+		}
+	}
+	if err := w.set(ctx, caps); err != nil {
+		return err
+	}
+	if caps[nameWriter] != (tahoeclient.Cap{}) {
+		w.renewed = time.Now()
+	}
+	return nil
+}
+
+// set changes children in one update of the directory and reads it back.
+func (w *Writer) set(ctx context.Context, caps map[string]tahoeclient.Cap) error {
+	if err := w.v.requireServers(ctx); err != nil {
+		return err
+	}
+	children := make(map[string]tahoeclient.Child, len(caps))
+	for name, c := range caps {
+		children[name] = tahoeclient.Child{Cap: c}
+	}
+	if err := w.v.client.SetChildren(ctx, w.v.dir, children, true); err != nil {
+		return err
+	}
+	got, err := w.v.client.ReadDir(ctx, w.v.dir)
+	if err != nil {
+		return fmt.Errorf("reading the vault directory back: %w", err)
+	}
+	for name, c := range caps {
+		if got[name].Cap != c {
+			return fmt.Errorf("%s: %w", name, ErrNotStored)
+		}
+	}
 	return nil
 }
 
@@ -132,18 +255,6 @@ type Config struct {
 	MaxSize       int64               `cbor:"5,keyasint,omitempty"`
 }
 
-// SetConfig replaces the vault's config.
-func (w *Writer) SetConfig(ctx context.Context, c Config) error {
-	stored, err := w.v.putRecord(ctx, nameConfig, c)
-	if err != nil {
-		return err
-	}
-	if err := w.v.change(ctx, map[string]tahoeclient.Cap{nameConfig: stored}); err != nil {
-		return fmt.Errorf("remembering the filters: %w", err)
-	}
-	return nil
-}
-
 // ReadConfig returns the vault's config, as of d.
 func (v *Vault) ReadConfig(ctx context.Context, d *Directory) (Config, error) {
 	var c Config
@@ -186,7 +297,7 @@ func (v *Vault) putRecord(ctx context.Context, kind string, value any) (tahoecli
 
 func (v *Vault) readRecord(ctx context.Context, kind string, c tahoeclient.Cap, value any) error {
 	if c.IsZero() {
-		return fmt.Errorf("%w: the vault has no %s", ErrNoVault, kind)
+		return fmt.Errorf("%w: the vault has no %s", snapshot.ErrFormat, kind)
 	}
 	sealed, err := v.read(ctx, c)
 	if err != nil {

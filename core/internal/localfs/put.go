@@ -82,3 +82,17 @@ func (t *Tree) put(path []byte, e *snapshot.Entry, replace bool, opt MetaOptions
 	}
 	return nil
 }
+
+// Remove removes one name that is not a directory. One that is gone already is
+// no error.
+func (t *Tree) Remove(path []byte) error {
+	dir, name, err := t.parent(path)
+	if err != nil {
+		return err
+	}
+	defer dir.release()
+	if err := unix.Unlinkat(dir.fd, name, 0); err != nil && err != unix.ENOENT {
+		return fmt.Errorf("removing %q: %w", path, err)
+	}
+	return nil
+}
