@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -42,9 +41,6 @@ var (
 // ChunkID is the SHA-256 of a chunk's plaintext. It is secret (it would confirm
 // a guess at the content) and appears only in sealed objects.
 type ChunkID [sha256.Size]byte
-
-// Short is for messages: too short to confirm anything.
-func (id ChunkID) Short() string { return hex.EncodeToString(id[:2]) }
 
 // IDOf names a chunk.
 func IDOf(plain []byte) ChunkID { return sha256.Sum256(plain) }

@@ -57,11 +57,6 @@ type Timespec struct {
 	Nsec uint32
 }
 
-// Before reports whether t is earlier than u.
-func (t Timespec) Before(u Timespec) bool {
-	return t.Sec < u.Sec || t.Sec == u.Sec && t.Nsec < u.Nsec
-}
-
 // Xattr is one extended attribute. POSIX ACLs and file capabilities are
 // extended attributes too (system.posix_acl_access, security.capability).
 type Xattr struct {

@@ -18,8 +18,9 @@ import (
 // footer, and the footer lists the chunks. Nothing in a pack looks different
 // from random bytes to whoever has no key.
 const (
-	// PackSize is the length of every full pack. A larger pack costs memory,
-	// a smaller one round trips; docs/performance.md has the measurement.
+	// PackSize is the length of every full pack. A larger one costs memory and
+	// more of an upload that is cut off; a smaller one costs round trips: some
+	// ten for each pack, whatever its size.
 	PackSize = 16 << 20
 
 	trailerPlain = 8
@@ -78,9 +79,6 @@ func (k *Keys) NewPack(buf []byte) *PackBuilder {
 
 // ID returns the pack's name.
 func (p *PackBuilder) ID() PackID { return p.id }
-
-// Len counts the bytes of sealed chunks so far.
-func (p *PackBuilder) Len() int { return len(p.buf) }
 
 // Fits reports whether a sealed chunk of n bytes still has room.
 func (p *PackBuilder) Fits(n int) bool {

@@ -26,8 +26,8 @@ const (
 	prefixSnapshot = "snapshot-"
 )
 
-// inFlight is how many requests run at once. Each is bound by round trips, not
-// by bandwidth, on an onion grid; docs/performance.md has the measurement.
+// inFlight is how many small objects are asked for at once: on an onion grid
+// each request waits for round trips, not for bandwidth.
 const inFlight = 4
 
 var (

@@ -31,8 +31,8 @@ func isTempName(name string) bool {
 }
 
 // Staged is a file being written under a temporary name beside its final one.
-// Any number may be staged at once: no descriptor is held for long. WriteAt,
-// ReadAt and Truncate may be called from several goroutines; then, in this
+// Any number may be staged at once: no descriptor is held for long. WriteAt
+// and Truncate may be called from several goroutines; then, in this
 // order and from one, Finish, Tree.Sync and Commit. Discard may replace any.
 type Staged struct {
 	t         *Tree
@@ -77,9 +77,6 @@ func createHandle(dir *handle, name string) (*handle, *unix.Stat_t, error) {
 
 func (s *Staged) key() string { return s.dir + "/" + s.temp }
 
-// Path is the final path, as it was given to Stage.
-func (s *Staged) Path() []byte { return s.path }
-
 // open returns the temporary file; the caller releases it.
 func (s *Staged) open() (*handle, error) {
 	if s.t.closed.Load() {
@@ -123,29 +120,6 @@ func (s *Staged) WriteAt(b []byte, off int64) (int, error) {
 		}
 		if err != nil {
 			return done, fmt.Errorf("writing %q: %w", s.path, err)
-		}
-		done += n
-	}
-	return done, nil
-}
-
-// ReadAt reads what was written, as io.ReaderAt asks for.
-func (s *Staged) ReadAt(b []byte, off int64) (int, error) {
-	h, err := s.open()
-	if err != nil {
-		return 0, fmt.Errorf("reading %q back: %w", s.path, err)
-	}
-	defer h.release()
-	done := 0
-	for done < len(b) {
-		n, err := unix.Pread(h.fd, b[done:], off+int64(done))
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return done, fmt.Errorf("reading %q back: %w", s.path, err)
-		case n == 0:
-			return done, io.EOF
 		}
 		done += n
 	}

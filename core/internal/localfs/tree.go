@@ -3,7 +3,6 @@ package localfs
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"strings"
 	"sync"
@@ -183,44 +182,4 @@ func (t *Tree) Sync() error {
 		}
 	}
 	return nil
-}
-
-// FreeBytes is the space left for us on the file system of the root.
-func (t *Tree) FreeBytes() (int64, error) {
-	st, err := t.statfs()
-	if err != nil {
-		return 0, err
-	}
-	return clampMul(st.Bavail, uint64(st.Bsize)), nil
-}
-
-// FreeInodes is the number of files that can still be made on the file system
-// of the root, math.MaxInt64 where it sets no limit.
-func (t *Tree) FreeInodes() (int64, error) {
-	st, err := t.statfs()
-	if err != nil {
-		return 0, err
-	}
-	if st.Files == 0 {
-		return math.MaxInt64, nil
-	}
-	return clampMul(st.Ffree, 1), nil
-}
-
-func (t *Tree) statfs() (*unix.Statfs_t, error) {
-	if t.closed.Load() {
-		return nil, os.ErrClosed
-	}
-	var st unix.Statfs_t
-	if err := again(func() error { return unix.Fstatfs(t.root.fd, &st) }); err != nil {
-		return nil, fmt.Errorf("asking for free space: %w", err)
-	}
-	return &st, nil
-}
-
-func clampMul(n, size uint64) int64 {
-	if size != 0 && n > math.MaxInt64/size {
-		return math.MaxInt64
-	}
-	return int64(n * size)
 }
