@@ -56,7 +56,7 @@ var explanations = []struct {
 	{manifest.ErrArmour, Message{
 		Title: "The manifest's text form is damaged.",
 		Safe:  "Nothing was changed.",
-		Hint:  "Correct the line that is named, or get the text again from the holder.", Exit: ExitManifest}},
+		Hint:  "Correct what is named below (each line begins with its number), or get the text again from the holder.", Exit: ExitManifest}},
 	{manifest.ErrNotManifest, Message{
 		Title: "This file is not a manifest.",
 		Safe:  "Nothing was changed.",
@@ -268,6 +268,14 @@ var explanations = []struct {
 		Safe:  "Everything else stands.",
 		Hint:  "Restore it with the file it belongs to.", Exit: ExitSkipped}},
 
+	{syscall.EISDIR, Message{
+		Title: "A directory stands where a file is needed.",
+		Safe:  "It was left alone.",
+		Hint:  "Check the name.", Exit: ExitFailed}},
+	{syscall.ENOTDIR, Message{
+		Title: "A file stands where a directory is needed.",
+		Safe:  "It was left alone.",
+		Hint:  "Check the name.", Exit: ExitFailed}},
 	{syscall.ENOSPC, Message{
 		Title: "A disk is full.",
 		Safe:  "What is stored stays stored.",

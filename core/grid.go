@@ -29,16 +29,16 @@ type Config struct {
 	AllowDisk bool
 	// UploadRate and DownloadRate are bounds in bytes a second; 0 is none.
 	UploadRate, DownloadRate int64
-	// Wait is how long to wait for enough servers; 0 is defaultWait.
+	// Wait is how long to wait for enough servers; 0 is DefaultWait.
 	Wait time.Duration
 	// Logger gets harmless values only; nil discards.
 	Logger *slog.Logger
 }
 
 const (
-	// defaultWait covers an onion grid on a bad day: tor's own descriptor
+	// DefaultWait covers an onion grid on a bad day: tor's own descriptor
 	// fetch gives up after a minute and a half.
-	defaultWait = 2 * time.Minute
+	DefaultWait = 2 * time.Minute
 
 	// attempts with a wait of one second that doubles: about a minute, enough
 	// for a gateway that died to be back with its servers connected.
@@ -110,7 +110,7 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 	t.SetPhase(progress.PhaseConnect)
 	g := &Grid{access: a, wait: c.Wait}
 	if g.wait <= 0 {
-		g.wait = defaultWait
+		g.wait = DefaultWait
 	}
 	socket := ""
 	id, err := a.gatewayID()

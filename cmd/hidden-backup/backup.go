@@ -65,14 +65,14 @@ keeps them for later backups that name none.`,
 	f.Var(rules.kind("-"), "exclude", "leave out what `PATTERN` matches")
 	f.Var(rules.kind("+"), "include", "keep what `PATTERN` matches, where a later rule would leave it out")
 	f.Var(rules.kind("file"), "filter-from", "read rules from `FILE`, one a line: “- PATTERN” or “+ PATTERN”")
-	f.Var(rules.kind("folder"), "folder-filter", "a rule for one folder only, before all others: `NAME:RULE`")
+	f.Var(rules.kind("folder"), "folder-filter", "for one folder, before all other rules: `NAME:RULE`")
 	f.BoolVar(&filter.SkipCacheDirs, "exclude-caches", false, "leave out directories with a CACHEDIR.TAG")
 	f.BoolVar(&filter.OneFileSystem, "one-file-system", false, "do not enter other file systems")
 	f.StringVar(&limit, "max-size", "", "leave out files larger than `SIZE`, as 500M or 2Gi")
 	f.BoolVar(&plan.Remember, "remember", false, "use these filters from now on, where none are given")
 	f.BoolVar(&plan.ReadAll, "read-all", false, "read every file, even where nothing seems changed")
 	f.BoolVar(&plan.Stored, "no-compression", false, "do not compress")
-	f.IntVar(&plan.Uploads, "uploads", 0, "packs sent at once (default 2)")
+	f.IntVar(&plan.Uploads, "uploads", backup.DefaultUploads, "how many packs are sent at once")
 	f.BoolVar(&plan.BreakMark, "take-over", false, "go on although another computer seems to be backing up")
 	f.BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be done")
 	f.BoolVar(&pin, "pin", false, "seal the manifest again, pinned to the new snapshot")
@@ -167,7 +167,7 @@ func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 		return err
 	}
 	defer clear(pass)
-	opened, err := manifest.Open(data, pass)
+	opened, err := a.unseal(ctx, data, pass)
 	if err != nil {
 		return err
 	}
@@ -231,8 +231,8 @@ func (a *app) printBackup(r backup.Report, failed error) {
 		fmt.Fprintf(a.err, "Warning: an earlier snapshot could not be built upon: %v\n", err)
 	}
 	fmt.Fprintf(a.out, "Snapshot %d: %s, %s, in %s.\n", r.Info.Sequence, plural(r.Info.Totals.Files, "file", "files"), size(int64(r.Info.Totals.Bytes)), seconds(r.Elapsed))
-	fmt.Fprintf(a.out, "%s new, %s changed, %s unchanged; %s sent in %s.\n",
-		count(r.New), count(r.Changed), count(r.Unchanged), size(r.Sent), plural(r.Packs, "pack", "packs"))
+	fmt.Fprintf(a.out, "%s new, %s changed, %s unchanged; %s sent, %s.\n",
+		count(r.New), count(r.Changed), count(r.Unchanged), size(r.Sent), plural(r.Packs, "new pack", "new packs"))
 	if r.Resumed > 0 {
 		fmt.Fprintf(a.out, "Continued an unfinished run: %s already stored.\n", plural(r.Resumed, "pack was", "packs were"))
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -100,9 +101,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files were skipped,
 	f.IntVar(&a.passphraseFD, "passphrase-fd", -1, "read the passphrase from the open file descriptor `N`")
 	f.StringVar(&a.config.Directory, "node-directory", "", "run the gateway below `DIR` instead of a directory in memory")
 	f.BoolVar(&a.config.AllowDisk, "allow-disk", false, "accept a --node-directory on a disk, where traces may stay")
-	f.StringVar(&a.uploadRate, "limit-upload", "", "average upload in bytes a second, as 500k or 2M: `RATE`")
-	f.StringVar(&a.downloadRate, "limit-download", "", "average download in bytes a second: `RATE`")
-	f.DurationVar(&a.config.Wait, "wait", 0, "how long to wait for storage servers (default 2m)")
+	f.StringVar(&a.uploadRate, "limit-upload", "", "send `RATE` bytes a second on average, as 500k or 2M")
+	f.StringVar(&a.downloadRate, "limit-download", "", "fetch `RATE` bytes a second on average")
+	f.DurationVar(&a.config.Wait, "wait", core.DefaultWait, "how long to wait for storage servers")
 	f.BoolVar(&a.json, "json", false, "print JSON: one object a second, then a report")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
 
@@ -165,7 +166,11 @@ func (a *app) finish(err error) int {
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) || isUnknownCommand(err) {
-		a.explain(core.Message{Title: sentence(err.Error()), Exit: core.ExitUsage})
+		text, suggestion, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+		a.explain(core.Message{Title: sentence(text), Exit: core.ExitUsage})
+		if name := strings.TrimSpace(suggestion); name != "" {
+			fmt.Fprintf(a.err, "Did you mean “%s”?\n", strings.Join(strings.Fields(name), "” or “"))
+		}
 		return core.ExitUsage
 	}
 	m := core.Explain(err)

@@ -69,9 +69,9 @@ func (a *app) createCommand() *cobra.Command {
 	f.BoolVar(&practice, "practice", false, "use the practice grid that runs on this computer")
 	f.StringVar(&dir, "dir", "", "the practice grid's `DIR`, if not the usual one")
 	f.StringVar(&gridFile, "grid", "", "the grid's description: `FILE` with the “grid” part of a manifest in JSON")
-	f.StringArrayVar(&byTier[2], "folder", nil, "a folder to back up: `PATH`; may be repeated")
-	f.StringArrayVar(&byTier[1], "first-hour", nil, "a folder that is needed in the first hour after the journey: `PATH`")
-	f.StringArrayVar(&byTier[3], "rest", nil, "a folder that may come back last: `PATH`")
+	f.StringArrayVar(&byTier[2], "folder", nil, "back up the folder at `PATH`; may be repeated")
+	f.StringArrayVar(&byTier[1], "first-hour", nil, "back up the folder at `PATH`, which is needed in the first hour after the journey")
+	f.StringArrayVar(&byTier[3], "rest", nil, "back up the folder at `PATH`, which may come back last")
 	f.BoolVar(&choose, "choose-passphrase", false, "make the passphrase up yourself instead of having it generated")
 	return c
 }
@@ -162,7 +162,11 @@ func (a *app) showCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(a.out, words)
+				if a.json {
+					printJSON(a.out, map[string]any{"type": "report", "command": "manifest show", "words": words})
+				} else {
+					fmt.Fprintln(a.out, words)
+				}
 				return nil
 			}
 			pass, err := a.passphrase(c.Context(), "Passphrase: ")
@@ -170,7 +174,7 @@ func (a *app) showCommand() *cobra.Command {
 				return err
 			}
 			defer clear(pass)
-			opened, err := manifest.Open(data, pass)
+			opened, err := a.unseal(c.Context(), data, pass)
 			if err != nil {
 				return err
 			}
@@ -334,7 +338,7 @@ with the old one: replace them too.`,
 				return err
 			}
 			defer clear(old)
-			opened, err := manifest.Open(data, old)
+			opened, err := a.unseal(c.Context(), data, old)
 			if err != nil {
 				return err
 			}
@@ -359,7 +363,14 @@ with the old one: replace them too.`,
 					return err
 				}
 			}
-			return a.saveSealed(a.manifest, sealed, m, true)
+			if ctx := c.Context(); ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := a.saveSealed(a.manifest, sealed, m, true); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.err, "Copies that holders have still open with the old passphrase: replace them.")
+			return nil
 		},
 	}
 	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "read the new passphrase from the first line of `FILE`")

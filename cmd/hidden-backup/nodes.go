@@ -128,6 +128,9 @@ func (a *app) practiceCommand() *cobra.Command {
 		Short: "Start the practice grid in the background",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if !a.quiet && !a.json {
+				fmt.Fprintln(a.err, "Starting an introducer and the storage nodes; this takes some seconds.")
+			}
 			s, err := core.StartPractice(c.Context(), p)
 			if err != nil {
 				return err

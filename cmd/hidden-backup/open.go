@@ -41,7 +41,21 @@ func (a *app) open(ctx context.Context) (*manifest.Opened, error) {
 		return nil, err
 	}
 	defer clear(pass)
-	return manifest.Open(data, pass)
+	return a.unseal(ctx, data, pass)
+}
+
+// unseal opens a manifest and shows that something happens: the key takes a
+// second or more on purpose.
+func (a *app) unseal(ctx context.Context, data, pass []byte) (*manifest.Opened, error) {
+	t := new(progress.Tracker)
+	t.SetPhase(progress.PhaseUnlock)
+	stop := a.watch(t)
+	opened, err := manifest.Open(data, pass)
+	stop()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return opened, err
 }
 
 // passphrase gets the passphrase of an existing manifest from where the flags
@@ -149,8 +163,13 @@ func (a *app) newPassphrase(ctx context.Context, choose bool) ([]byte, error) {
 		return nil, err
 	}
 	defer tty.Close()
-	fmt.Fprintf(tty, "Your passphrase, %.0f bits strong:\n\n    %s\n\nLearn it by heart. Nobody can recover it, and without it the manifest is noise.\n", bits, generated)
 	for {
+		// Shown, then erased: typing it back is to prove memory, not copying.
+		fmt.Fprintf(tty, "Your passphrase, %.0f bits strong:\n\n    %s\n\nLearn it by heart. Nobody can recover it,\nand without it the manifest is noise.\n", bits, generated)
+		if _, err := readHidden(ctx, tty, "Press Enter when you know it; then it is erased here. "); err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		fmt.Fprint(tty, "\x1b[7A\x1b[J") // the seven lines above
 		typed, err := readHidden(ctx, tty, "Type it back: ")
 		if err != nil && ctx.Err() != nil {
 			return nil, err
@@ -160,7 +179,7 @@ func (a *app) newPassphrase(ctx context.Context, choose bool) ([]byte, error) {
 		if same {
 			return generated, nil
 		}
-		fmt.Fprintln(tty, "That was not it. Try again, or stop with Ctrl-C.")
+		fmt.Fprint(tty, "That was not it. Once more, or stop with Ctrl-C.\n\n")
 	}
 }
 

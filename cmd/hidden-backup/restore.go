@@ -2,8 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,15 +82,15 @@ was stopped continues. A different file is left alone unless --overwrite says el
 			default:
 				return usage("--overwrite is never, changed or always, not %q", overwrite)
 			}
-			o.Select, o.Tier = args, p.tier
+			o.Select, o.Tier = unquoted(args), p.tier
 			return a.restore(c, p, o, dryRun)
 		},
 	}
 	p.flags(c, "restore to")
 	f := c.Flags()
-	f.StringVar(&overwrite, "overwrite", "never", "what to do with files that are there: never, changed or always: `WHICH`")
+	f.StringVar(&overwrite, "overwrite", "never", "replace files that are there: `WHEN` is never, changed or always")
 	f.BoolVar(&o.KeepSetID, "keep-setid", false, "restore setuid and setgid bits and file capabilities")
-	f.IntVar(&o.Downloads, "downloads", 0, "packs fetched at once (default 6)")
+	f.IntVar(&o.Downloads, "downloads", restore.DefaultDownloads, "how many packs are fetched at once")
 	f.BoolVarP(&dryRun, "dry-run", "n", false, "only say what would be done")
 	return c
 }
@@ -161,17 +164,41 @@ func (a *app) printRestore(r restore.Report, failed error) {
 	for _, p := range r.Warnings {
 		fmt.Fprintf(a.err, "Restored without some metadata: %s: %v\n", shown(p.Path), p.Err)
 	}
-	fmt.Fprintf(a.out, "Restored %s, %s, from snapshot %d of %s, in %s.\n",
-		plural(r.Files, "file", "files"), size(r.Bytes), r.Info.Sequence, r.Info.Time.Local().Format("2 January 2006 15:04"), seconds(r.Elapsed))
+	done := r.Files + r.Links + r.Others + r.Folders
+	if failed == nil || done > 0 {
+		what := plural(r.Files, "file", "files")
+		if r.Links > 0 {
+			what += " and " + plural(r.Links, "link", "links")
+		}
+		fmt.Fprintf(a.out, "Restored %s, %s, from snapshot %d of %s, in %s.\n",
+			what, size(r.Bytes), r.Info.Sequence, r.Info.Time.Local().Format("2 January 2006 15:04"), seconds(r.Elapsed))
+	}
 	if r.Present > 0 {
 		fmt.Fprintf(a.out, "%s already there with the right content.\n", plural(r.Present, "entry was", "entries were"))
 	}
-	switch {
-	case failed != nil:
-	case r.ProblemCount > 0:
-		fmt.Fprintf(a.out, "%s not restored; they are named above.\n", plural(r.ProblemCount, "entry was", "entries were"))
+	if failed != nil {
+		return
+	}
+	switch r.ProblemCount {
+	case 0:
+		if r.Files > 0 {
+			fmt.Fprintln(a.out, "Every piece was compared with its SHA-256 before it was written.")
+		}
+	case 1:
+		fmt.Fprintln(a.out, "1 entry was not restored; it is named above.")
 	default:
-		fmt.Fprintln(a.out, "Every piece was compared with its SHA-256 before it was written.")
+		fmt.Fprintf(a.out, "%s entries were not restored; they are named above.\n", count(r.ProblemCount))
+	}
+	if slices.ContainsFunc(r.Problems, func(p restore.Problem) bool { return errors.Is(p, restore.ErrDifferent) }) {
+		fmt.Fprintln(a.out, "To replace files that differ, add --overwrite changed.")
+	}
+	a.lacking(r.Info)
+}
+
+// lacking says that a snapshot is not all there was.
+func (a *app) lacking(i snapshot.Info) {
+	if i.Skipped > 0 {
+		fmt.Fprintf(a.out, "Snapshot %d itself lacks %s that could not be read when it was made.\n", i.Sequence, plural(i.Skipped, "entry", "entries"))
 	}
 }
 
@@ -262,9 +289,7 @@ func (a *app) lsCommand() *cobra.Command {
 		Use:   "ls [PATH...]",
 		Short: "List what a snapshot holds",
 		RunE: func(c *cobra.Command, args []string) error {
-			for i := range args {
-				args[i] = strings.Trim(args[i], "/")
-			}
+			args = unquoted(args)
 			found := false
 			quiet := *a
 			quiet.quiet, quiet.json = true, false // the list is the output
@@ -297,6 +322,19 @@ func (a *app) lsCommand() *cobra.Command {
 	c.Flags().Uint64Var(&number, "snapshot", 0, "the snapshot's `NUMBER`; the newest by default")
 	c.Flags().BoolVarP(&long, "long", "l", false, "show mode, owner, size and time")
 	return c
+}
+
+// unquoted accepts names as “ls” prints them, quoted where they are not plain
+// text.
+func unquoted(args []string) []string {
+	names := make([]string, len(args))
+	for i, arg := range args {
+		if plain, err := strconv.Unquote(arg); err == nil && strings.HasPrefix(arg, `"`) {
+			arg = plain
+		}
+		names[i] = strings.Trim(arg, "/")
+	}
+	return names
 }
 
 func within(path string, roots []string) bool {
@@ -363,7 +401,7 @@ The exit code is 3 when anything differs.`,
 				if err != nil {
 					return err
 				}
-				o := restore.Options{Select: args, Tier: p.tier}
+				o := restore.Options{Select: unquoted(args), Tier: p.tier}
 				if o.Places, err = p.places(chosen.Snapshot); err != nil {
 					return err
 				}
@@ -401,6 +439,7 @@ func (a *app) printComparison(r restore.Comparison) {
 	}
 	if r.Count == 0 {
 		fmt.Fprintf(a.out, "No differences: %s, %s, are as snapshot %d has them.\n", plural(r.Same, "entry", "entries"), size(r.Bytes), r.Info.Sequence)
+		a.lacking(r.Info)
 		return
 	}
 	fmt.Fprintf(a.out, "%s; %s the same, compared with snapshot %d.\n", plural(r.Count, "difference", "differences"), plural(r.Same, "entry is", "entries are"), r.Info.Sequence)

@@ -46,6 +46,7 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 	if r.parent != nil {
 		est.Parent = r.parent.Sequence
 	}
+	names := make(links)
 	err = walkAll(ctx, o, func(it *localfs.Item) error {
 		e := it.Entry
 		switch {
@@ -57,7 +58,7 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 			return nil
 		}
 		est.Entries++
-		if e.Type != snapshot.TypeFile {
+		if e.Type != snapshot.TypeFile || names.first(it) != nil {
 			return nil
 		}
 		est.Files++
@@ -79,10 +80,11 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 }
 
 func count(ctx context.Context, o Options) (entries, bytes int64, err error) {
+	names := make(links)
 	err = walkAll(ctx, o, func(it *localfs.Item) error {
 		if it.Excluded == "" && it.Err == nil {
 			entries++
-			if it.Entry.Type == snapshot.TypeFile {
+			if it.Entry.Type == snapshot.TypeFile && names.first(it) == nil {
 				bytes += it.Entry.Size
 			}
 		}

@@ -54,8 +54,8 @@ type Pin struct {
 	Sequence uint64
 }
 
-// defaultUploads is where more parallel uploads stop paying off.
-const defaultUploads = 2
+// DefaultUploads is where more parallel uploads stop paying off.
+const DefaultUploads = 2
 
 // Problem is one entry that is not in the snapshot, or not as it should be.
 type Problem struct {

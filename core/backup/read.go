@@ -67,17 +67,44 @@ type reader struct {
 	steps  chan *step
 	work   chan *piece
 	budget *semaphore.Weighted
-	links  map[inode]*link
+	links  links
 	cutter *snapshot.Cutter
 	left   map[localfs.ExcludeReason]uint64
 }
 
-type inode struct{ dev, ino uint64 }
+// links finds the further names of files: each folder can be restored alone,
+// so links stay within it.
+type links map[inode]*link
+
+type inode struct {
+	folder   string
+	dev, ino uint64
+}
 
 type link struct {
 	first *snapshot.Entry // the entry that has the content
 	size  int64           // of it when it was listed
 	seen  uint64
+}
+
+// first returns the path of the entry that it is another name of, nil for the
+// first name of a file.
+func (l links) first(it *localfs.Item) []byte {
+	if it.Entry.Links < 2 {
+		return nil
+	}
+	key := inode{it.Entry.Folder(), it.Dev, it.Entry.Inode}
+	known := l[key]
+	if known == nil || known.first.ModTime != it.Entry.ModTime || known.size != it.Entry.Size {
+		// The first name, or a new file under the number of one that is gone.
+		l[key] = &link{first: it.Entry, size: it.Entry.Size, seen: 1}
+		return nil
+	}
+	known.seen++
+	if known.seen == it.Entry.Links {
+		delete(l, key) // all its names are found: memory stays flat
+	}
+	return known.first.Path
 }
 
 func newReader(o Options, keys *snapshot.Keys, x *index, parent *parentCursor) *reader {
@@ -86,6 +113,7 @@ func newReader(o Options, keys *snapshot.Keys, x *index, parent *parentCursor) *
 		steps:  make(chan *step, queueLength),
 		work:   make(chan *piece, queueLength),
 		budget: semaphore.NewWeighted(budgetBytes),
+		links:  make(links),
 		cutter: keys.NewCutter(),
 		left:   make(map[localfs.ExcludeReason]uint64),
 	}
@@ -98,8 +126,6 @@ func (r *reader) start(ctx context.Context, spawn func(func() error)) {
 		defer close(r.steps)
 		defer close(r.work)
 		for _, f := range r.o.Folders {
-			// Each folder can be restored alone, so links stay within it.
-			r.links = make(map[inode]*link)
 			err := localfs.Walk(ctx, f.Name, f.Root, r.o.walk(f), func(it *localfs.Item) error { return r.visit(ctx, it) })
 			if err != nil {
 				return err
@@ -131,7 +157,7 @@ func (r *reader) visit(ctx context.Context, it *localfs.Item) error {
 		it.Release()
 		return r.put(ctx, &step{entry: e, err: it.Err, warn: it.XattrErr})
 	}
-	if first := r.hardlink(it); first != nil {
+	if first := r.links.first(it); first != nil {
 		it.Release()
 		e.Type, e.Target, e.Size = snapshot.TypeHardlink, first, 0
 		return r.put(ctx, &step{entry: e})
@@ -148,26 +174,6 @@ func (r *reader) visit(ctx context.Context, it *localfs.Item) error {
 		return r.small(ctx, it, s)
 	}
 	return r.large(ctx, it, s)
-}
-
-// hardlink returns the path of the entry that it is another name of, nil for
-// the first name of a file.
-func (r *reader) hardlink(it *localfs.Item) []byte {
-	if it.Entry.Links < 2 {
-		return nil
-	}
-	key := inode{it.Dev, it.Entry.Inode}
-	l := r.links[key]
-	if l == nil || l.first.ModTime != it.Entry.ModTime || l.size != it.Entry.Size {
-		// The first name, or a new file under the number of one that is gone.
-		r.links[key] = &link{first: it.Entry, size: it.Entry.Size, seen: 1}
-		return nil
-	}
-	l.seen++
-	if l.seen == it.Entry.Links {
-		delete(r.links, key) // all its names are found: memory stays flat
-	}
-	return l.first.Path
 }
 
 // small hands a file of one chunk to a worker, which also reads it.

@@ -282,7 +282,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 
 	uploads := r.o.Uploads
 	if uploads <= 0 {
-		uploads = defaultUploads
+		uploads = DefaultUploads
 	}
 	up := newUploader(r.v, r.w, r.tracker, uploads, r.stored)
 	content := &packer{ctx: ctx, fail: fail, keys: r.v.Keys, up: up}

@@ -61,6 +61,9 @@ func (e *ArmourError) Error() string {
 		if len(e.Others) == 0 {
 			return fmt.Sprintf("line %d of the armoured manifest is %s", e.Line, state)
 		}
+		if len(e.Others) == 1 {
+			return fmt.Sprintf("line %d of the armoured manifest is %s, and another is missing or damaged", e.Line, state)
+		}
 		return fmt.Sprintf("line %d of the armoured manifest is %s, and %d more are missing or damaged", e.Line, state, len(e.Others))
 	case HeaderDamaged:
 		return "the first line of the armoured manifest is damaged"

@@ -181,10 +181,12 @@ func estimate(p []byte) float64 {
 func wholeWord(w string) float64 {
 	n := utf8.RuneCountInString(w)
 	switch {
-	case common[w] || patterned([]byte(w))*2 > n || repeats([]rune(w)):
+	case common[w]:
 		return 4
-	case wordSet()[w]:
+	case wordSet()[w]: // even "were", which follows the keyboard: it may have been drawn
 		return math.Log2(listSize)
+	case patterned([]byte(w))*2 > n || repeats([]rune(w)):
+		return 4
 	case n <= 3:
 		return 6
 	}

@@ -54,7 +54,7 @@ func TestPassphraseMeansTheSameHoweverItIsTyped(t *testing.T) {
 
 func TestGeneratedPassphraseIsStrong(t *testing.T) {
 	seen := make(map[string]bool)
-	for range 300 {
+	for range 3000 {
 		p, bits, err := GeneratePassphrase()
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ type Phase string
 
 // The phases of a backup and of a restore, in order.
 const (
+	PhaseUnlock   Phase = "opening the manifest"
 	PhaseConnect  Phase = "connecting"
 	PhaseEstimate Phase = "counting"
 	PhaseReadGrid Phase = "reading the last snapshot"

@@ -36,7 +36,8 @@ type Options struct {
 	Downloads int
 }
 
-const defaultDownloads = 6
+// DefaultDownloads is where more parallel downloads stop paying off.
+const DefaultDownloads = 6
 
 // Errors of a restore.
 var (

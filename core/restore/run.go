@@ -91,7 +91,7 @@ func (r *run) all(ctx context.Context) error {
 	r.tracker.SetPhase(progress.PhaseRestore)
 	n := r.o.Downloads
 	if n <= 0 {
-		n = defaultDownloads
+		n = DefaultDownloads
 	}
 	r.slots = semaphore.NewWeighted(int64(n))
 	r.aliases, r.lost = make(map[string]*snapshot.Entry), make(map[string]bool)
@@ -143,7 +143,12 @@ func (r *run) end() error {
 func (r *run) files(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(windowsAtOnce)
+	before := make(chan struct{})
+	close(before)
 	err := r.plan(gctx, func(w *window) {
+		// One window asks for its packs after the other, so that files are
+		// complete in their order and a run that is cut off has most of them.
+		w.before, before = before, w.started
 		g.Go(func() error { return w.run(gctx, r) })
 	})
 	if werr := g.Wait(); werr != nil {

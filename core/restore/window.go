@@ -63,9 +63,14 @@ type window struct {
 	places map[spot][]place
 	bytes  int64
 	last   snapshot.PackID
+
+	before  <-chan struct{} // closed when the window before has asked for all its packs
+	started chan struct{}   // closed when this one has
 }
 
-func newWindow() *window { return &window{places: make(map[spot][]place)} }
+func newWindow() *window {
+	return &window{places: make(map[spot][]place), started: make(chan struct{})}
+}
 
 // full reports whether e should start the next window. Where possible that is
 // where a new pack begins, so that no pack is fetched for two windows.
@@ -110,6 +115,11 @@ func (w *window) run(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
+	select {
+	case <-w.before:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	for _, rng := range ranges {
 		if err := r.slots.Acquire(gctx, 1); err != nil {
@@ -120,6 +130,7 @@ func (w *window) run(ctx context.Context, r *run) error {
 			return w.fetch(gctx, r, rng)
 		})
 	}
+	close(w.started)
 	if err := g.Wait(); err != nil {
 		return err
 	}
