@@ -132,6 +132,28 @@ func (g *Grid) backupOptions(p BackupPlan) (backup.Options, error) {
 	return o, nil
 }
 
+// separate leaves a folder that lies inside another one out of the outer one:
+// it is stored once, under its own name and tier.
+func separate(folders []backup.Folder) error {
+	for i := range folders {
+		for j := range folders {
+			rest, inside := strings.CutPrefix(resolved(folders[j].Root), strings.TrimSuffix(resolved(folders[i].Root), "/")+"/")
+			if i == j || !inside {
+				continue
+			}
+			rule, err := localfs.Exclude("/" + globs.Replace(rest))
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrRule, err)
+			}
+			folders[i].Rules = append([]localfs.Rule{rule}, folders[i].Rules...)
+		}
+	}
+	return nil
+}
+
+// globs makes a path a pattern that matches nothing else.
+var globs = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
 // filter adds the vault's filters to o unless the plan has its own.
 func (g *Grid) filter(ctx context.Context, o *backup.Options, p BackupPlan) error {
 	if p.Filters != nil {
@@ -171,12 +193,19 @@ func setFilters(o *backup.Options, f Filters) error {
 			return err
 		}
 	}
-	return nil
+	return separate(o.Folders)
 }
 
 // readable says early, before anything is started, that a folder is missing or
 // closed: a snapshot without it would look complete.
 func readable(root string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is neither a folder nor a file", root)
+	}
 	f, err := os.Open(root)
 	if err != nil {
 		return err

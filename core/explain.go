@@ -247,6 +247,10 @@ var explanations = []struct {
 		Title: "The restore target is inside a folder that is backed up.",
 		Safe:  "Nothing was written.",
 		Hint:  "Choose a target outside of it.", Exit: ExitUsage}},
+	{restore.ErrTargetBusy, Message{
+		Title: "Another restore is writing to the same place.",
+		Safe:  "It goes on undisturbed.",
+		Hint:  "Wait until it is done, or choose another target.", Exit: ExitFailed}},
 	{restore.ErrSelection, Message{
 		Title: "The snapshot holds nothing of that name.",
 		Safe:  "Nothing was changed.",

@@ -138,7 +138,13 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 	if a.owner != nil {
 		directory = a.owner.Vault
 	}
+	// Two runs whose locks do not meet are as good as two machines.
+	locks, err := lockDir(c)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	g.vault = vault.New(g.client, a.keys, vault.Options{
+		Machine:   vault.ThisMachine(locks),
 		Directory: directory, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy, Total: a.reader.Grid.Total,
 		Limits: vault.Limits{Upload: limiter(c.UploadRate), Download: limiter(c.DownloadRate)},
 	})

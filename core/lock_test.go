@@ -2,7 +2,7 @@ package core
 
 import (
 	"errors"
-	"os"
+	"path/filepath"
 	"testing"
 
 	"hiddenbackup/core/node/nodetest"
@@ -18,7 +18,7 @@ func TestSecondRunOnOneMachineIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Directory: nodetest.Dir(t), AllowDisk: true}
+	c := Config{}
 	unlock, err := lock(c, &Access{keys: keys})
 	if err != nil {
 		t.Fatal(err)
@@ -31,8 +31,16 @@ func TestSecondRunOnOneMachineIsRefused(t *testing.T) {
 		t.Errorf("another vault: %v", err)
 	}
 	unlockOther()
+	elsewhere := Config{Directory: nodetest.Dir(t), AllowDisk: true}
+	if _, err := lock(elsewhere, &Access{keys: keys}); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second run with its gateway elsewhere: %v", err)
+	}
 	unlock()
-	if left, _ := os.ReadDir(c.Directory); len(left) != 0 {
+	dir, err := lockDir(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "vault-*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if unlock, err = lock(c, &Access{keys: keys}); err != nil {

@@ -51,6 +51,9 @@ keeps them for later backups that name none.`,
 					plan.Filters = &filter
 				}
 			}
+			if err := between("--uploads", plan.Uploads, 1, maxParallel); err != nil {
+				return err
+			}
 			if plan.Remember && plan.Filters == nil {
 				plan.Filters = &filter // none from now on
 			}
@@ -79,6 +82,16 @@ keeps them for later backups that name none.`,
 	return c
 }
 
+// maxParallel packs in flight take half a gigabyte; more helps nobody.
+const maxParallel = 32
+
+func between(flag string, n, least, most int) error {
+	if n < least || n > most {
+		return usage("%s is from %d to %d, not %d", flag, least, most, n)
+	}
+	return nil
+}
+
 // filterFlags are the flags that replace the remembered filters.
 var filterFlags = []string{"exclude", "include", "filter-from", "folder-filter", "exclude-caches", "one-file-system", "max-size"}
 
@@ -88,6 +101,9 @@ func foldersOf(paths []string, tier int) ([]manifest.Folder, error) {
 	taken := make(map[string]bool)
 	home, _ := os.UserHomeDir()
 	for _, p := range paths {
+		if p == "" {
+			return nil, usage("a folder's name is empty")
+		}
 		abs, err := filepath.Abs(p)
 		if err != nil {
 			return nil, err

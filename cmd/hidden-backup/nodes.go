@@ -128,6 +128,12 @@ func (a *app) practiceCommand() *cobra.Command {
 		Short: "Start the practice grid in the background",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := between("--nodes", p.Nodes, 0, 64); err != nil {
+				return err
+			}
+			if p.Nodes > 0 && (p.Needed > p.Nodes || p.Happy > p.Nodes) {
+				return usage("--needed and --happy cannot be more than --nodes")
+			}
 			if !a.quiet && !a.json {
 				fmt.Fprintln(a.err, "Starting an introducer and the storage nodes; this takes some seconds.")
 			}

@@ -75,6 +75,9 @@ func (a *app) passphrase(ctx context.Context, prompt string) ([]byte, error) {
 			return nil, usage("--passphrase-fd %d is not an open file", a.passphraseFD)
 		}
 		defer f.Close()
+		if _, err := f.Stat(); err != nil {
+			return nil, usage("--passphrase-fd %d is not an open file", a.passphraseFD)
+		}
 		return firstLine(f)
 	}
 	tty, err := terminal()

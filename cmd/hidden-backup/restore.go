@@ -82,7 +82,10 @@ was stopped continues. A different file is left alone unless --overwrite says el
 			default:
 				return usage("--overwrite is never, changed or always, not %q", overwrite)
 			}
-			o.Select, o.Tier = unquoted(args), p.tier
+			if err := between("--downloads", o.Downloads, 1, maxParallel); err != nil {
+				return err
+			}
+			o.Select, o.Tier, o.Follow = unquoted(args), p.tier, p.original
 			return a.restore(c, p, o, dryRun)
 		},
 	}
@@ -401,7 +404,7 @@ The exit code is 3 when anything differs.`,
 				if err != nil {
 					return err
 				}
-				o := restore.Options{Select: unquoted(args), Tier: p.tier}
+				o := restore.Options{Select: unquoted(args), Tier: p.tier, Follow: p.original}
 				if o.Places, err = p.places(chosen.Snapshot); err != nil {
 					return err
 				}

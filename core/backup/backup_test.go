@@ -324,3 +324,31 @@ func BenchmarkEngine(b *testing.B) {
 		b.ReportMetric(float64(r.Sent), "sent/op")
 	}
 }
+
+func TestLogThatGrowsFasterThanItIsReadDoesNotHoldTheRunUp(t *testing.T) {
+	v, _ := newVault(t)
+	root := t.TempDir()
+	path := filepath.Join(root, "log")
+	write(t, path, make([]byte, 4<<20))
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		line := make([]byte, 1<<20)
+		for n := 0; ctx.Err() == nil && n < 2000; n++ {
+			f.Write(line)
+		}
+	}()
+	r, err := backup.Run(ctx, v, folder(root), nil)
+	cancel()
+	<-done
+	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], backup.ErrChanging) {
+		t.Errorf("%v, problems %v", err, r.Problems)
+	}
+}

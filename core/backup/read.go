@@ -228,7 +228,8 @@ func eachPiece(f *os.File, it *localfs.Item, cutter *snapshot.Cutter, piece func
 		}
 	}
 	if it.Blocks*512 >= it.Entry.Size {
-		return cut(f)
+		// No further than it was long: a log may grow faster than we read.
+		return cut(io.NewSectionReader(f, 0, it.Entry.Size))
 	}
 	// data is what was found and not yet cut; done is up to where the file is.
 	data, done := localfs.Extent{}, int64(0)

@@ -23,6 +23,10 @@ type Options struct {
 	// Places says where each folder goes, by the folder's name: the path its
 	// root will have. Folders without a place are not restored.
 	Places map[string]string
+	// Follow accepts a place that is a symbolic link: where a folder came from
+	// it may be one, say into a bigger disk. Elsewhere somebody may have put it
+	// there to have files written where they do not belong.
+	Follow bool
 	// Select names the entries to restore, with all below them, by their
 	// listing paths; empty selects everything.
 	Select []string
@@ -48,7 +52,10 @@ var (
 	ErrSelection = errors.New("the snapshot holds nothing of that name")
 	// ErrInsideSource: the next backup would store the restored copy too.
 	ErrInsideSource = errors.New("the restore target is inside a folder that is backed up")
-	ErrNoPlace      = errors.New("no place to restore to")
+	// ErrTargetBusy: two restores at once would take each other's files for
+	// leftovers.
+	ErrTargetBusy = errors.New("another restore is writing to the same place")
+	ErrNoPlace    = errors.New("no place to restore to")
 )
 
 // Problem is one entry that was not restored, or not completely.

@@ -617,3 +617,52 @@ func TestFileOfCountlessHolesComesBack(t *testing.T) {
 	got, _ := w.restore(1)
 	treetest.Same(t, w.source, got)
 }
+
+func TestLinkPlantedAtTheTargetIsNotFollowed(t *testing.T) {
+	w := newWorld(t)
+	w.write("note", []byte("text"))
+	w.backup()
+	dir, outside := t.TempDir(), t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(dir, "papers")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.restoreTo(dir, 1, func(o *restore.Options) { o.Overwrite = restore.OverwriteAlways })
+	if err != nil || r.ProblemCount != 2 || !errors.Is(r.Problems[0], restore.ErrInTheWay) {
+		t.Errorf("%v, problems %v", err, r.Problems)
+	}
+	if left, _ := os.ReadDir(outside); len(left) != 0 {
+		t.Errorf("written outside the target: %v", left)
+	}
+	r, err = w.restoreTo(dir, 1, func(o *restore.Options) { o.Follow = true })
+	if err != nil || r.Files != 1 {
+		t.Errorf("where the link is the person's own: %v, %v", err, r.Problems)
+	}
+}
+
+func TestTwoRestoresToOnePlaceAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.write("note", []byte("text"))
+	w.backup()
+	dir := t.TempDir()
+	mark := filepath.Join(dir, ".hidden-backup-unfinished")
+	f, err := os.Create(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.restoreTo(dir, 1); !errors.Is(err, restore.ErrTargetBusy) {
+		t.Errorf("got %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.restoreTo(dir, 1); err != nil {
+		t.Errorf("after a run that was killed: %v", err)
+	}
+	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the mark stays: %v", err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 
 	"hiddenbackup/core/internal/localfs"
 	"hiddenbackup/core/progress"
@@ -61,6 +62,7 @@ type run struct {
 	why     error  // nothing can
 	// continued: a run before this one was cut off.
 	continued bool
+	marks     []*os.File // locked
 
 	mu     sync.Mutex
 	report Report
@@ -84,6 +86,11 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.targets.checkSpace(plan.need); err != nil {
 		return err
 	}
+	defer func() {
+		for _, f := range r.marks {
+			f.Close()
+		}
+	}()
 	if err := r.begin(); err != nil {
 		return err
 	}
@@ -116,17 +123,31 @@ func (r *run) begin() error {
 		_, err := tree.Lstat([]byte(unfinished), false)
 		if err == nil {
 			r.continued = true
-			continue
+		} else if err := r.mark(tree); err != nil {
+			return err
 		}
-		mark, err := tree.Stage([]byte(unfinished))
+		// The lock ends with the process, the mark with the work.
+		f, err := tree.OpenRead([]byte(unfinished))
 		if err != nil {
 			return err
 		}
-		if err := mark.Commit(true); err != nil {
+		r.marks = append(r.marks, f)
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return ErrTargetBusy
+		}
+		if _, err := tree.SweepStaged(nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *run) mark(tree *localfs.Tree) error {
+	mark, err := tree.Stage([]byte(unfinished))
+	if err != nil {
+		return err
+	}
+	return mark.Commit(true)
 }
 
 func (r *run) end() error {
@@ -298,7 +319,7 @@ func (r *run) folder(tree *localfs.Tree, path []byte, e *snapshot.Entry) error {
 		return err
 	}
 	switch {
-	case created || r.continued || r.o.Overwrite != OverwriteNever:
+	case created || r.continued || r.targets.fresh[string(e.Path)] || r.o.Overwrite != OverwriteNever:
 		r.folders = append(r.folders, e)
 	case there != nil && there.Mode&0o700 != 0o700:
 		// Mkdir opened it up for us; it gets back what it had.

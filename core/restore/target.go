@@ -2,7 +2,9 @@ package restore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,19 +25,26 @@ type target struct {
 // targets are the opened places of one run.
 type targets struct {
 	byFolder map[string]target
+	fresh    map[string]bool          // folders that were not there before this run
 	trees    map[string]*localfs.Tree // by directory
 }
 
 // openTargets opens the parent directory of each place. With create set,
 // missing ones are made.
 func openTargets(s *snapshot.Snapshot, o Options, create bool) (*targets, error) {
-	t := &targets{byFolder: make(map[string]target), trees: make(map[string]*localfs.Tree)}
+	t := &targets{byFolder: make(map[string]target), fresh: make(map[string]bool), trees: make(map[string]*localfs.Tree)}
+	for _, f := range s.Folders {
+		// Opening one place may make the folder that is another.
+		if _, err := os.Lstat(o.Places[f.Name]); errors.Is(err, fs.ErrNotExist) {
+			t.fresh[f.Name] = true
+		}
+	}
 	for _, f := range s.Folders {
 		place, ok := o.Places[f.Name]
 		if !ok || o.Tier != 0 && f.Tier > o.Tier {
 			continue
 		}
-		if err := t.open(f.Name, place, create); err != nil {
+		if err := t.open(f.Name, place, create, o.Follow); err != nil {
 			t.close()
 			return nil, err
 		}
@@ -46,12 +55,11 @@ func openTargets(s *snapshot.Snapshot, o Options, create bool) (*targets, error)
 	return t, nil
 }
 
-func (t *targets) open(folder, place string, create bool) error {
+func (t *targets) open(folder, place string, create, follow bool) error {
 	if !filepath.IsAbs(place) || filepath.Clean(place) != place || place == "/" {
 		return fmt.Errorf("%w: %q", ErrNoPlace, place)
 	}
-	// A folder that is itself a link, say into a bigger disk, stays one.
-	if real, err := filepath.EvalSymlinks(place); err == nil {
+	if real, err := filepath.EvalSymlinks(place); err == nil && follow {
 		place = real
 	}
 	dir := filepath.Dir(place)
@@ -96,8 +104,8 @@ func (t *targets) sync() error {
 // checkSpace compares what is to be written, by folder, with what is free on
 // the file systems where the folders are, or will be.
 func (t *targets) checkSpace(need map[string]int64) error {
-	type disk struct{ need, free int64 }
-	disks := make(map[uint64]disk)
+	type space struct{ need, free int64 }
+	disks := make(map[uint64]space)
 	for folder, n := range need {
 		to, ok := t.byFolder[folder]
 		if !ok {
@@ -108,13 +116,13 @@ func (t *targets) checkSpace(need map[string]int64) error {
 		for unix.Stat(place, &st) != nil && place != "/" {
 			place = filepath.Dir(place)
 		}
-		var fs unix.Statfs_t
-		if err := unix.Statfs(place, &fs); err != nil {
+		var disk unix.Statfs_t
+		if err := unix.Statfs(place, &disk); err != nil {
 			return fmt.Errorf("asking for the free space of %q: %w", place, err)
 		}
 		d := disks[st.Dev]
 		d.need += n
-		d.free = int64(fs.Bavail) * fs.Bsize
+		d.free = int64(disk.Bavail) * disk.Bsize
 		disks[st.Dev] = d
 	}
 	for _, d := range disks {

@@ -51,8 +51,10 @@ type place struct {
 	off int64
 }
 
-// spot names a stored chunk.
+// spot names a stored chunk and what it is to be: one that two entries call by
+// different names is checked against both.
 type spot struct {
+	id     snapshot.ChunkID
 	pack   snapshot.PackID
 	offset uint32
 }
@@ -90,7 +92,7 @@ func (w *window) add(f *file) {
 	for _, r := range f.entry.Chunks {
 		if !r.Hole() {
 			f.left.Add(1)
-			at := spot{r.Pack, r.Offset}
+			at := spot{r.ID, r.Pack, r.Offset}
 			if w.places[at] == nil {
 				w.refs = append(w.refs, r)
 				w.bytes += int64(r.Sealed)
@@ -146,7 +148,7 @@ func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
 	written := make(map[uint32]bool)
 	err := r.v.Fetch(ctx, rng, r.fetched, func(c snapshot.ChunkRef, plain []byte) error {
 		written[c.Offset] = true
-		for _, p := range w.places[spot{c.Pack, c.Offset}] {
+		for _, p := range w.places[spot{c.ID, c.Pack, c.Offset}] {
 			if err := r.write(p, plain); err != nil {
 				return err
 			}
@@ -162,7 +164,7 @@ func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
 	}
 	for _, c := range rng.Chunks {
 		if !written[c.Offset] {
-			for _, p := range w.places[spot{c.Pack, c.Offset}] {
+			for _, p := range w.places[spot{c.ID, c.Pack, c.Offset}] {
 				p.f.failed(fmt.Errorf("part of its content is not to be had: %w", err))
 			}
 		}
@@ -184,7 +186,8 @@ func (w *window) commit(r *run) error {
 			return nil
 		}
 		if f.left.Load() != 0 {
-			return fmt.Errorf("%w: %q was not written completely", snapshot.ErrFormat, f.path)
+			f.failed(fmt.Errorf("%w: it was not written completely", snapshot.ErrFormat))
+			return nil
 		}
 		return r.finish(f)
 	}); err != nil {

@@ -66,8 +66,8 @@ type Options struct {
 	// Needed, Happy and Total are the gateway's.
 	Needed, Happy, Total int
 	Limits               Limits
-	// Machine tells this computer from others for the writer's mark; empty
-	// means this one since it was started.
+	// Machine tells writers apart: those of one name never run at once. See
+	// ThisMachine.
 	Machine string
 }
 

@@ -211,15 +211,15 @@ func (w *Writer) set(ctx context.Context, caps map[string]tahoeclient.Cap) error
 	return nil
 }
 
-// writerID identifies this computer since its last start, as far as this vault
-// can tell: after a power cut the mark has to run out.
+// ThisMachine names this computer since its last start, and the place of the
+// locks that keep its runs apart: after a power cut a mark has to run out.
+func ThisMachine(locks string) string {
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return fmt.Sprintf("%s %d %s", boot, os.Getuid(), locks)
+}
+
 func (v *Vault) writerID() (who [markWho]byte) {
-	machine := v.machine
-	if machine == "" {
-		boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-		machine = fmt.Sprintf("%s %d", boot, os.Getuid())
-	}
-	id := v.Keys.Identity("writer " + machine)
+	id := v.Keys.Identity("writer " + v.machine)
 	copy(who[:], id[:])
 	return who
 }
