@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -664,5 +666,40 @@ func TestTwoRestoresToOnePlaceAreRefused(t *testing.T) {
 	}
 	if _, err := os.Stat(mark); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the mark stays: %v", err)
+	}
+}
+
+// A folder may be ours where the one around it is not. Root may write
+// everywhere, so the test runs itself as nobody.
+func TestFolderInAForeignOneIsRestored(t *testing.T) {
+	if os.Geteuid() == 0 {
+		dir, err := os.MkdirTemp("", "nobody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		mine := filepath.Join(dir, "foreign", "papers")
+		if err := errors.Join(os.Chmod(dir, 0o755), os.MkdirAll(mine, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o777),
+			os.Chmod(filepath.Join(dir, "tmp"), 0o777), os.Chown(mine, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/proc/self/exe", "-test.run", "^TestFolderInAForeignOneIsRestored$", "-test.v")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.Env, cmd.Dir = []string{"FOREIGN=" + filepath.Join(dir, "foreign"), "TMPDIR=" + filepath.Join(dir, "tmp"), "HOME=/"}, "/"
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Fatalf("as nobody: %v\n%s", err, out)
+		}
+		return
+	}
+	foreign := os.Getenv("FOREIGN")
+	if foreign == "" {
+		t.Skip("needs a folder that belongs to somebody else: run as root")
+	}
+	w := newWorld(t)
+	w.write("note", []byte("text"))
+	w.backup()
+	r, err := w.restoreTo(foreign, 1)
+	if err != nil || r.ProblemCount != 0 || r.Files != 1 {
+		t.Errorf("%v, problems %v", err, r.Problems)
 	}
 }

@@ -1,6 +1,10 @@
 package restore
 
 import (
+	"errors"
+	"io/fs"
+	"syscall"
+
 	"golang.org/x/sys/unix"
 
 	"hiddenbackup/core/internal/localfs"
@@ -16,7 +20,9 @@ func (r *run) begin() error {
 		_, err := tree.Lstat([]byte(unfinished), false)
 		if err == nil {
 			r.continued = true
-		} else if err := r.mark(tree); err != nil {
+		} else if err := r.mark(tree); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			continue // the folder may be ours where the one around it is not
+		} else if err != nil {
 			return err
 		}
 		// The lock ends with the process, the mark with the work.
@@ -45,7 +51,8 @@ func (r *run) mark(tree *localfs.Tree) error {
 
 func (r *run) end() error {
 	for _, tree := range r.targets.trees {
-		if err := tree.Remove([]byte(unfinished)); err != nil {
+		err := tree.Remove([]byte(unfinished))
+		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 			return err
 		}
 	}
