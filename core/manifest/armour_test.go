@@ -113,7 +113,7 @@ func TestArmourLocatesDamage(t *testing.T) {
 		says string
 	}{
 		"one letter":     {damage(func(l []string) []string { alter(l, 7); return l }), ArmourError{LineDamaged, 7, nil}, "line 7 "},
-		"two lines":      {damage(func(l []string) []string { alter(l, 7); alter(l, 9); return l }), ArmourError{LineDamaged, 7, []int{9}}, "1 more"},
+		"two lines":      {damage(func(l []string) []string { alter(l, 7); alter(l, 9); return l }), ArmourError{LineDamaged, 7, []int{9}}, "another is"},
 		"missing":        {damage(func(l []string) []string { return slices.Delete(l, 12, 13) }), ArmourError{LineMissing, 12, nil}, "line 12 "},
 		"many missing":   {damage(func(l []string) []string { return slices.Delete(l, 12, 15) }), ArmourError{LineMissing, 12, []int{13, 14}}, "2 more"},
 		"cut line":       {damage(func(l []string) []string { l[3] = l[3][:30]; return l }), ArmourError{LineDamaged, 3, nil}, "line 3 "},
