@@ -69,11 +69,10 @@ func (g *Grid) Backup(ctx context.Context, c Config, p BackupPlan, t *progress.T
 		return backup.Report{}, err
 	}
 	if p.Remember && p.Filters != nil {
-		w, _, err := g.vault.Claim(ctx, p.BreakMark)
-		if err != nil {
-			return backup.Report{}, err
-		}
-		if err := w.SetConfig(ctx, vault.Config(*p.Filters)); err != nil {
+		if err := g.vault.Amend(ctx, p.BreakMark, func(c *vault.Config) error {
+			c.Filters = vault.Filters(*p.Filters)
+			return nil
+		}); err != nil {
 			return backup.Report{}, err
 		}
 	}
@@ -171,7 +170,7 @@ func (g *Grid) filter(ctx context.Context, o *backup.Options, p BackupPlan) erro
 			delete(remembered.FolderRules, name) // that folder is not in this backup
 		}
 	}
-	return setFilters(o, Filters(remembered))
+	return setFilters(o, Filters(remembered.Filters))
 }
 
 func setFilters(o *backup.Options, f Filters) error {

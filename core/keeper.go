@@ -138,7 +138,7 @@ func PracticeGrid(directory string) (manifest.Grid, error) {
 		if err != nil {
 			return grid, err
 		}
-		pinned := manifest.Server{ID: s.ID, Nickname: s.Nickname, Operator: "practice", Place: "this computer", Furl: furl}
+		pinned := manifest.Server{ID: s.ID, Nickname: s.Nickname, Operator: "practice", Place: "this computer", Furl: furl, LeaseDays: manifest.LeaseForever}
 		if pinned.PermutationSeed() != s.Seed {
 			pinned.Seed = s.Seed
 		}

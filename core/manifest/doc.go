@@ -10,7 +10,9 @@
 //	Load → (armour) → open → unpad → decompress → strict JSON → Validate → fields
 //
 // Four powers are four different files. An owner manifest is everything, a reader manifest
-// restores and nothing else; the caretaker's and the holder's have reserved names. An opened
+// restores and nothing else, a caretaker's file keeps the backup alive and reads nothing, and
+// the holder's copy is the sealed bytes. A caretaker's machine works unattended, so that file is
+// usually left in its plain form; it can be sealed like the others. An opened
 // manifest is still the word of whoever wrote it: every field has passed its grammar, and none
 // is trusted beyond that.
 //

@@ -40,8 +40,16 @@ type Server struct {
 	Place    string // where it stands, in the owner's words; may be empty
 	Furl     Furl
 	Seed     string // permutation seed in base32, where it is not the usual one: see PermutationSeed
-	OnionKey Secret // x25519 client authorization key of its onion service; zero: none
+	// LeaseDays is after how many days without renewal it deletes a share, as far as its host
+	// says so: 0 not known, LeaseForever never.
+	LeaseDays int
+	OnionKey  Secret // x25519 client authorization key of its onion service; zero: none
 }
+
+// LeaseForever says that a server never deletes anything by itself.
+const LeaseForever = -1
+
+const maxLeaseDays = 36500
 
 // PermutationSeed decides in which order Tahoe looks for shares, so every client must use the
 // one the server announces. Servers since Tahoe 1.12 announce the base32 form of their id's text,
@@ -122,6 +130,9 @@ func (g Grid) validateServers() error {
 		}
 		if s.Seed != "" && !seedGrammar.MatchString(s.Seed) {
 			return invalid("%s: the seed is not base32", where)
+		}
+		if s.LeaseDays < LeaseForever || s.LeaseDays > maxLeaseDays {
+			return invalid("%s: lease_days is from 1 to %d, or %d for never", where, maxLeaseDays, LeaseForever)
 		}
 		if err := s.Furl.checkNetwork(g.Network); err != nil {
 			return fmt.Errorf("%s: %w", where, err)

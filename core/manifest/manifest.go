@@ -47,8 +47,8 @@ const (
 // Power is what the holder of an opened manifest may do. Each power is a different file.
 type Power string
 
-// The powers. Owner and reader manifests exist today; the other names are reserved so that
-// a file which carries one is refused by name and not misread.
+// The powers. No file carries the holder's, which is to keep sealed bytes; the name is reserved
+// so that one which does is refused by name and not misread.
 const (
 	PowerOwner     Power = "owner"
 	PowerReader    Power = "reader"
@@ -81,7 +81,7 @@ type Reader struct {
 	Pin        *Pin
 }
 
-// Content is what Seal can seal: *Manifest or *Reader.
+// Content is what Seal can seal: *Manifest, *Reader or *Caretaker.
 type Content interface {
 	// Validate reports the first field that breaks its rule.
 	Validate() error
@@ -91,11 +91,12 @@ type Content interface {
 // Opened is a manifest of whichever power was inside the file.
 type Opened struct {
 	Power Power
-	// Reader is the read side that restore needs. It is set for an owner's manifest too,
-	// and nil only beside Legacy.
+	// Reader is the read side that restore needs. It is set for an owner's manifest too.
 	Reader *Reader
 	// Owner is set for an owner's manifest only.
 	Owner *Manifest
+	// Caretaker is set, and everything else empty, for a caretaker's file.
+	Caretaker *Caretaker
 	// Legacy is set, and everything else empty, for a file of the first hidden-tahoe-backup.
 	Legacy *Legacy
 }
@@ -111,12 +112,15 @@ func (o *Opened) NeedOwner() (*Manifest, error) {
 	return nil, fmt.Errorf("%w: this is a %s manifest, an owner manifest is needed", ErrPower, o.Power)
 }
 
-// NeedReader returns the read side, or ErrPower for a legacy file, which has none.
+// NeedReader returns the read side, or ErrPower for a file that has none.
 func (o *Opened) NeedReader() (*Reader, error) {
-	if o.Reader == nil {
+	switch {
+	case o.Reader != nil:
+		return o.Reader, nil
+	case o.Legacy != nil:
 		return nil, errImportFirst
 	}
-	return o.Reader, nil
+	return nil, fmt.Errorf("%w: this is a %s's file, an owner's or a reader's manifest is needed", ErrPower, o.Power)
 }
 
 // content is what sealing o again would seal; nil for a legacy file.
@@ -124,6 +128,8 @@ func (o *Opened) content() Content {
 	switch {
 	case o.Owner != nil:
 		return o.Owner
+	case o.Caretaker != nil:
+		return o.Caretaker
 	case o.Reader != nil:
 		return o.Reader
 	}
@@ -222,13 +228,7 @@ func (r *Reader) Validate() error {
 	if err := r.validate(); err != nil {
 		return err
 	}
-	if !r.Vault.IsDirectory() || !r.Vault.IsMutable() || !r.Vault.CanRead() {
-		return invalid("the vault must be a readable directory capability")
-	}
-	if r.Vault.CanWrite() {
-		return invalid("a reader manifest must not hold the vault's write capability")
-	}
-	return nil
+	return readOnlyVault(r.Vault, "a reader manifest")
 }
 
 // readSide shares the fields both powers have; its Vault is still the owner's.
@@ -241,14 +241,8 @@ func (m *Manifest) readSide() *Reader {
 
 // validate checks all fields but the vault, whose rule depends on the power.
 func (r *Reader) validate() error {
-	if err := text("the name", r.Name, 1, maxLabel); err != nil {
+	if err := validateHead(r.Name, r.Generation, r.Created); err != nil {
 		return err
-	}
-	if r.Generation == 0 {
-		return invalid("generations count from 1")
-	}
-	if y := r.Created.UTC().Year(); y < 1970 || y > 9999 {
-		return invalid("the creation time is missing or out of range")
 	}
 	if err := r.Grid.Validate(); err != nil {
 		return err
@@ -264,6 +258,19 @@ func (r *Reader) validate() error {
 	}
 	if c := r.Pin.Snapshot; c.IsZero() || c.IsDirectory() || c.IsMutable() || !c.CanRead() {
 		return invalid("the pin must be the read capability of an immutable file")
+	}
+	return nil
+}
+
+func validateHead(name string, generation uint64, created time.Time) error {
+	if err := text("the name", name, 1, maxLabel); err != nil {
+		return err
+	}
+	if generation == 0 {
+		return invalid("generations count from 1")
+	}
+	if y := created.UTC().Year(); y < 1970 || y > 9999 {
+		return invalid("the creation time is missing or out of range")
 	}
 	return nil
 }

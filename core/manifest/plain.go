@@ -31,7 +31,8 @@ type document struct {
 	Created    string      `json:"created"`
 	Grid       gridDoc     `json:"grid"`
 	Vault      string      `json:"vault"`
-	RootSecret string      `json:"root_secret"`
+	RootSecret string      `json:"root_secret,omitempty"`
+	CareKey    string      `json:"care_key,omitempty"`
 	Gateway    *gatewayDoc `json:"gateway,omitempty"`
 	Folders    []folderDoc `json:"folders"`
 	Pin        *pinDoc     `json:"pin,omitempty"`
@@ -59,11 +60,12 @@ type serverDoc struct {
 	Furl     string `json:"furl"`
 	Seed     string `json:"seed,omitempty"`
 	OnionKey string `json:"onion_key,omitempty"`
+	Lease    int    `json:"lease_days,omitempty"`
 }
 
 type gatewayDoc struct {
 	LeaseSecret string `json:"lease_secret"`
-	Convergence string `json:"convergence"`
+	Convergence string `json:"convergence,omitempty"`
 }
 
 type folderDoc struct {
@@ -110,6 +112,16 @@ func DecodePlain(data []byte) (*Opened, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
 		return nil, jsonError(err)
+	}
+	if d.Power == PowerCaretaker {
+		c, err := d.caretaker()
+		if err != nil {
+			return nil, err
+		}
+		return &Opened{Power: PowerCaretaker, Caretaker: c}, nil
+	}
+	if d.CareKey != "" {
+		return nil, invalid("only a caretaker's file holds a care key")
 	}
 	r, err := d.reader()
 	if err != nil {
@@ -173,10 +185,8 @@ func checkHead(data []byte) error {
 		return invalid("the version is missing")
 	}
 	switch head.Power {
-	case PowerOwner, PowerReader:
+	case PowerOwner, PowerReader, PowerCaretaker:
 		return nil
-	case PowerCaretaker:
-		return fmt.Errorf("%w: this is a caretaker manifest; it can keep a backup alive but not restore it, and this version cannot use it", ErrPower)
 	case PowerHolder:
 		return fmt.Errorf("%w: this is a holder's copy; it cannot be opened, only kept and checked", ErrPower)
 	}
@@ -195,24 +205,8 @@ func (r *Reader) plain() document {
 		Type: plainType, Version: plainVersion, Power: PowerReader,
 		Name: r.Name, Generation: r.Generation,
 		Created: r.Created.UTC().Format(time.RFC3339),
-		Grid: gridDoc{
-			Network: r.Grid.Network, Needed: r.Grid.Needed, Happy: r.Grid.Happy, Total: r.Grid.Total,
-			Introducers: []introducerDoc{}, Servers: []serverDoc{},
-		},
-		Vault: r.Vault.Secret(), RootSecret: r.RootSecret.Base32(), Folders: []folderDoc{},
-	}
-	for _, in := range r.Grid.Introducers {
-		d.Grid.Introducers = append(d.Grid.Introducers, introducerDoc{in.Name, in.Furl.Secret()})
-	}
-	for _, s := range r.Grid.Servers {
-		doc := serverDoc{
-			ID: s.ID, Nickname: s.Nickname, Operator: s.Operator, Place: s.Place,
-			Furl: s.Furl.Secret(), Seed: s.Seed,
-		}
-		if !s.OnionKey.IsZero() {
-			doc.OnionKey = s.OnionKey.Base32()
-		}
-		d.Grid.Servers = append(d.Grid.Servers, doc)
+		Grid:    r.Grid.doc(),
+		Vault:   r.Vault.Secret(), RootSecret: r.RootSecret.Base32(), Folders: []folderDoc{},
 	}
 	for _, f := range r.Folders {
 		d.Folders = append(d.Folders, folderDoc(f))
@@ -223,14 +217,34 @@ func (r *Reader) plain() document {
 	return d
 }
 
+func (g Grid) doc() gridDoc {
+	d := gridDoc{
+		Network: g.Network, Needed: g.Needed, Happy: g.Happy, Total: g.Total,
+		Introducers: []introducerDoc{}, Servers: []serverDoc{},
+	}
+	for _, in := range g.Introducers {
+		d.Introducers = append(d.Introducers, introducerDoc{in.Name, in.Furl.Secret()})
+	}
+	for _, s := range g.Servers {
+		doc := serverDoc{
+			ID: s.ID, Nickname: s.Nickname, Operator: s.Operator, Place: s.Place,
+			Furl: s.Furl.Secret(), Seed: s.Seed, Lease: s.LeaseDays,
+		}
+		if !s.OnionKey.IsZero() {
+			doc.OnionKey = s.OnionKey.Base32()
+		}
+		d.Servers = append(d.Servers, doc)
+	}
+	return d
+}
+
 // reader reads the fields both powers have; the caller validates.
 func (d *document) reader() (*Reader, error) {
 	r := &Reader{Name: d.Name, Generation: d.Generation}
 	var err error
-	if r.Created, err = time.Parse(time.RFC3339, d.Created); err != nil {
-		return nil, invalid("created must be a time like 2026-01-31T12:00:00Z")
+	if r.Created, err = d.created(); err != nil {
+		return nil, err
 	}
-	r.Created = r.Created.UTC().Truncate(time.Second)
 	if r.Grid, err = d.Grid.grid(); err != nil {
 		return nil, err
 	}
@@ -250,6 +264,14 @@ func (d *document) reader() (*Reader, error) {
 		}
 	}
 	return r, nil
+}
+
+func (d *document) created() (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, d.Created)
+	if err != nil {
+		return time.Time{}, invalid("created must be a time like 2026-01-31T12:00:00Z")
+	}
+	return t.UTC().Truncate(time.Second), nil
 }
 
 func (d *document) owner(r *Reader) (*Manifest, error) {
@@ -280,7 +302,7 @@ func (d *gridDoc) grid() (Grid, error) {
 		g.Introducers = append(g.Introducers, Introducer{in.Name, furl})
 	}
 	for i, doc := range d.Servers {
-		s := Server{ID: doc.ID, Nickname: doc.Nickname, Operator: doc.Operator, Place: doc.Place, Seed: doc.Seed}
+		s := Server{ID: doc.ID, Nickname: doc.Nickname, Operator: doc.Operator, Place: doc.Place, Seed: doc.Seed, LeaseDays: doc.Lease}
 		var err error
 		if s.Furl, err = ParseFurl(doc.Furl); err != nil {
 			return Grid{}, fmt.Errorf("server %d: %w", i+1, err)

@@ -26,6 +26,9 @@ const (
 	PhaseRestore  Phase = "restoring"
 	PhaseFinish   Phase = "setting folder times"
 	PhaseCompare  Phase = "comparing"
+	PhaseCheck    Phase = "asking the servers for every object"
+	PhaseRepair   Phase = "storing anew what servers hold damaged"
+	PhaseForget   Phase = "forgetting old snapshots"
 	PhaseDone     Phase = "done"
 )
 

@@ -171,6 +171,30 @@ func (k *Keys) ReadFooter(sealed []byte) (PackID, []ChunkRef, error) {
 	return f.Pack, refs, nil
 }
 
+// Reseal changes the bytes of a finished pack and nothing of what it says:
+// footer and trailer get new nonces. Stored again, such a pack is another file
+// to Tahoe, with shares of its own. data is changed in place.
+func (k *Keys) Reseal(data []byte) error {
+	at, n, err := TrailerRange(int64(len(data)))
+	if err != nil {
+		return err
+	}
+	trailer, err := open(&k.trailer, nil, data[at:at+n])
+	if err != nil {
+		return err
+	}
+	if at, n, err = k.ReadTrailer(data[at:at+n], int64(len(data))); err != nil {
+		return err
+	}
+	list, err := open(&k.footer, nil, data[at:at+n])
+	if err != nil {
+		return err
+	}
+	copy(data[at:], seal(&k.footer, nil, list))
+	copy(data[len(data)-trailerSize:], seal(&k.trailer, nil, trailer))
+	return nil
+}
+
 // Padme returns the length that n bytes are padded to: the next number whose
 // low bits are zero, with as many bits left to vary as the bit length of the
 // exponent. It costs 12 % at most and leaves O(log log n) sizes to tell apart

@@ -84,7 +84,8 @@ func openPadded(key *[32]byte, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-func sortedPacks(packs map[PackID]Pack) []PackID {
+// SortedPacks returns the IDs of packs in the order of the pack table.
+func SortedPacks(packs map[PackID]Pack) []PackID {
 	return slices.SortedFunc(maps.Keys(packs), func(a, b PackID) int { return bytes.Compare(a[:], b[:]) })
 }
 

@@ -166,7 +166,7 @@ func (s *Snapshot) CheckRef(r ChunkRef) error {
 
 func packTable(packs map[PackID]Pack) []wirePack {
 	table := make([]wirePack, 0, len(packs))
-	for _, id := range sortedPacks(packs) {
+	for _, id := range SortedPacks(packs) {
 		p := packs[id]
 		table = append(table, wirePack{ID: id, Cap: p.Cap.Secret(), Size: p.Size})
 	}

@@ -3,7 +3,8 @@
 // bytes.
 //
 //	snapshot-N   a sealed snapshot, never changed once linked
-//	config       the filters of its backups, sealed
+//	config       the filters of its backups, and dated proofs, sealed
+//	care         what a caretaker looks after, sealed under a key of its own
 //	checkpoint   the packs an unfinished run has stored, sealed; or empty
 //	writer       the mark of the run that writes now, sealed; or empty
 //

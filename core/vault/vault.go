@@ -23,6 +23,7 @@ const (
 	nameConfig     = "config"
 	nameCheckpoint = "checkpoint"
 	nameWriter     = "writer"
+	nameCare       = "care"
 	prefixSnapshot = "snapshot-"
 )
 
@@ -109,6 +110,7 @@ type Directory struct {
 	config     tahoeclient.Cap
 	checkpoint tahoeclient.Cap
 	writer     tahoeclient.Cap
+	care       tahoeclient.Cap
 }
 
 // Newest returns the highest sequence number, 0 when there is no snapshot.
@@ -118,7 +120,11 @@ func (d *Directory) Newest() uint64 {
 
 // Read reads the vault directory. Children it does not know are left alone.
 func (v *Vault) Read(ctx context.Context) (*Directory, error) {
-	children, err := v.client.ReadDir(ctx, v.dir)
+	return readDirectory(ctx, v.client, v.dir)
+}
+
+func readDirectory(ctx context.Context, client *tahoeclient.Client, dir tahoeclient.Cap) (*Directory, error) {
+	children, err := client.ReadDir(ctx, dir)
 	if errors.Is(err, tahoeclient.ErrGone) || errors.Is(err, tahoeclient.ErrNotEnoughShares) {
 		return nil, fmt.Errorf("%w: %w", ErrNoVault, err)
 	}
@@ -135,6 +141,8 @@ func (v *Vault) Read(ctx context.Context) (*Directory, error) {
 			d.checkpoint = child.Cap
 		case name == nameWriter:
 			d.writer = child.Cap
+		case name == nameCare:
+			d.care = child.Cap
 		default:
 			if n, ok := sequenceOf(name); ok {
 				d.Snapshots[n] = child.Cap

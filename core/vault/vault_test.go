@@ -22,7 +22,7 @@ func newVault(t *testing.T) (*Vault, *tahoetest.Gateway) {
 	}
 	client := tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 2, RetryWait: time.Millisecond})
 	t.Cleanup(client.Close)
-	dir, err := Create(t.Context(), client, keys, Options{Needed: 3, Happy: 5, Total: 6}, Config{Rules: []string{"- *.iso"}})
+	dir, err := Create(t.Context(), client, keys, Options{Needed: 3, Happy: 5, Total: 6}, Config{Filters: Filters{Rules: []string{"- *.iso"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,18 +57,25 @@ func TestVaultNeverStartsEmptyAndKeepsItsConfig(t *testing.T) {
 	if err != nil || len(c.Rules) != 1 || c.Rules[0] != "- *.iso" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	w, _, err := v.Claim(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.SetConfig(t.Context(), Config{MaxSize: 5, FolderRules: map[string][]string{"papers": {"+ x"}}}); err != nil {
+	now := time.Unix(1_800_000_000, 0).UTC()
+	if err := v.Amend(t.Context(), false, func(c *Config) error {
+		c.Filters = Filters{MaxSize: 5, FolderRules: map[string][]string{"papers": {"+ x"}}}
+		c.Proofs.Recalled = now
+		return c.Proofs.SetReceipt(Receipt{Role: RoleHolder, Name: "Ana", Generation: 3, Confirmed: now})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if d, err = v.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if d.writer != none {
+		t.Error("the mark stays after an amendment")
+	}
 	if c, err = v.ReadConfig(t.Context(), d); err != nil || c.MaxSize != 5 || c.Rules != nil || c.FolderRules["papers"][0] != "+ x" {
 		t.Errorf("%+v, %v", c, err)
+	}
+	if p := c.Proofs; !p.Recalled.Equal(now) || !p.Renewed.IsZero() || len(p.Receipts) != 1 || !p.Receipts[0].Confirmed.Equal(now) {
+		t.Errorf("proofs came back as %+v", p)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/tahoeclient"
 )
@@ -34,6 +36,7 @@ var ErrBusy = errors.New("another backup to this vault is running or was cut off
 type Writer struct {
 	v   *Vault
 	who [markWho]byte
+	d   *Directory // as of the claim: but for the mark and the checkpoint nobody else changes it
 
 	mu      sync.Mutex
 	renewed time.Time
@@ -48,7 +51,7 @@ func (v *Vault) Claim(ctx context.Context, force bool) (*Writer, *Directory, err
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &Writer{v: v, who: v.writerID()}
+	w := &Writer{v: v, who: v.writerID(), d: d}
 	if who, until, ok := v.readMark(ctx, d.writer); ok && !force && who != w.who && time.Now().Before(until) {
 		return nil, nil, ErrBusy
 	}
@@ -57,6 +60,45 @@ func (v *Vault) Claim(ctx context.Context, force bool) (*Writer, *Directory, err
 	}
 	w.renewed = time.Now()
 	return w, d, nil
+}
+
+// Hold runs work while the vault is marked as being written and the mark is
+// kept alive; see Claim for force. Work gives the mark up with its last change;
+// after an error Hold does, if it can.
+func (v *Vault) Hold(ctx context.Context, force bool, work func(context.Context, *Writer) error) error {
+	w, _, err := v.Claim(ctx, force)
+	if err != nil {
+		return err
+	}
+	held, lose := context.WithCancelCause(ctx)
+	var alive errgroup.Group
+	alive.Go(func() error {
+		if err := w.KeepAlive(held); err != nil {
+			lose(err)
+		}
+		return nil
+	})
+	err = work(held, w)
+	if cause := context.Cause(held); err != nil && cause != nil {
+		err = cause
+	}
+	lose(nil)
+	alive.Wait()
+	if err != nil && !errors.Is(err, ErrBusy) {
+		w.giveUp(ctx)
+	}
+	return err
+}
+
+// goodbye is how long giving the mark up may take; otherwise it runs out.
+const goodbye = 20 * time.Second
+
+func (w *Writer) giveUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.change(ctx, map[string]tahoeclient.Cap{nameWriter: none}, nil)
 }
 
 // KeepAlive renews the mark in time until ctx ends or the mark is lost.
@@ -112,53 +154,55 @@ func (w *Writer) checkpoint(ctx context.Context, c Checkpoint, mark tahoeclient.
 	return nil
 }
 
-// SetConfig replaces the vault's config.
-func (w *Writer) SetConfig(ctx context.Context, c Config) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	stored, err := w.v.putRecord(ctx, nameConfig, c)
-	if err != nil {
-		return err
-	}
-	if err := w.change(ctx, map[string]tahoeclient.Cap{nameConfig: stored}, nil); err != nil {
-		return fmt.Errorf("remembering the filters: %w", err)
-	}
-	return nil
-}
-
 // Commit stores s and links it as its sequence number, never in the place of
-// another. The same update empties the checkpoint and gives up the mark. Before
-// the link the stored object is read back and compared, after it the link is;
-// only a nil error means that it stands.
+// another. The same update empties the checkpoint, gives up the mark and, if
+// there are caretakers, tells them of the new packs. Before the link the stored
+// object is read back and compared, after it the link is; only a nil error means
+// that it stands.
 func (w *Writer) Commit(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	sealed, err := s.Seal(w.v.Keys)
+	stored, err := w.v.putSnapshot(ctx, s)
 	if err != nil {
 		return tahoeclient.Cap{}, err
 	}
-	stored, err := w.v.put(ctx, sealed)
-	if err != nil {
-		return tahoeclient.Cap{}, fmt.Errorf("storing snapshot %d: %w", s.Sequence, err)
-	}
-	back, err := w.v.read(ctx, stored)
-	if err != nil {
-		return tahoeclient.Cap{}, fmt.Errorf("reading snapshot %d back: %w", s.Sequence, err)
-	}
-	if !bytes.Equal(back, sealed) {
-		return tahoeclient.Cap{}, fmt.Errorf("snapshot %d: %w", s.Sequence, ErrNotStored)
-	}
-	if err := w.change(ctx, map[string]tahoeclient.Cap{
+	links := map[string]tahoeclient.Cap{
 		snapshotName(s.Sequence): stored,
 		nameCheckpoint:           none,
 		nameWriter:               none,
-	}, func(d *Directory) error {
+	}
+	if w.d.HasCaretakers() {
+		if links[nameCare], err = w.v.extendCareList(ctx, w.d, s); err != nil {
+			return tahoeclient.Cap{}, err
+		}
+	}
+	if err := w.change(ctx, links, func(d *Directory) error {
 		if _, taken := d.Snapshots[s.Sequence]; taken {
 			return tahoeclient.ErrConflict
 		}
 		return nil
 	}); err != nil {
 		return tahoeclient.Cap{}, fmt.Errorf("linking snapshot %d: %w", s.Sequence, err)
+	}
+	return stored, nil
+}
+
+// putSnapshot stores s and reads it back.
+func (v *Vault) putSnapshot(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
+	sealed, err := s.Seal(v.Keys)
+	if err != nil {
+		return tahoeclient.Cap{}, err
+	}
+	stored, err := v.put(ctx, sealed)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("storing snapshot %d: %w", s.Sequence, err)
+	}
+	back, err := v.read(ctx, stored)
+	if err != nil {
+		return tahoeclient.Cap{}, fmt.Errorf("reading snapshot %d back: %w", s.Sequence, err)
+	}
+	if !bytes.Equal(back, sealed) {
+		return tahoeclient.Cap{}, fmt.Errorf("snapshot %d: %w", s.Sequence, ErrNotStored)
 	}
 	return stored, nil
 }
@@ -244,21 +288,6 @@ func (v *Vault) readMark(ctx context.Context, c tahoeclient.Cap) (who [markWho]b
 	copy(who[:], plain)
 	seconds := binary.BigEndian.Uint64(append([]byte{0, 0}, plain[markWho:]...))
 	return who, time.Unix(int64(seconds), 0), true
-}
-
-// Config is what a vault remembers about how its folders are backed up.
-type Config struct {
-	Rules         []string            `cbor:"1,keyasint,omitempty"`
-	FolderRules   map[string][]string `cbor:"2,keyasint,omitempty"`
-	OneFileSystem bool                `cbor:"3,keyasint,omitempty"`
-	SkipCacheDirs bool                `cbor:"4,keyasint,omitempty"`
-	MaxSize       int64               `cbor:"5,keyasint,omitempty"`
-}
-
-// ReadConfig returns the vault's config, as of d.
-func (v *Vault) ReadConfig(ctx context.Context, d *Directory) (Config, error) {
-	var c Config
-	return c, v.readRecord(ctx, nameConfig, d.config, &c)
 }
 
 // Checkpoint is what an unfinished run has stored.

@@ -1,0 +1,134 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"hiddenbackup/tahoeclient"
+)
+
+// Filters are what backups leave out where they are not told otherwise.
+type Filters struct {
+	Rules         []string            `cbor:"1,keyasint,omitempty"`
+	FolderRules   map[string][]string `cbor:"2,keyasint,omitempty"`
+	OneFileSystem bool                `cbor:"3,keyasint,omitempty"`
+	SkipCacheDirs bool                `cbor:"4,keyasint,omitempty"`
+	MaxSize       int64               `cbor:"5,keyasint,omitempty"`
+}
+
+// Config is what a vault remembers beside its snapshots.
+type Config struct {
+	Filters
+	Proofs Proofs `cbor:"6,keyasint"`
+}
+
+// Proofs are what was shown to be true of this vault, and when. All times are
+// those of the machine that found out, in whole seconds; zero is never.
+type Proofs struct {
+	_         struct{} `cbor:",toarray"`
+	Checked   Check
+	Renewed   time.Time // the leases of everything
+	Rehearsed Rehearsal
+	Recalled  time.Time // the passphrase, typed from memory
+	Receipts  []Receipt
+}
+
+// Check is the outcome of a round over all objects.
+type Check struct {
+	_        struct{} `cbor:",toarray"`
+	Time     time.Time
+	Snapshot uint64 // the newest then
+	Objects  uint64
+	Lost     uint64 // objects that cannot be read
+	Weak     uint64 // that can, with fewer shares than planned or corrupt ones
+	Packs    uint64
+	Read     uint64 // of the packs: those read in full, every byte
+	// Servers and Operators are how many may vanish before the first object is
+	// lost; -1 where operators are not known.
+	Servers, Operators int
+}
+
+// Rehearsal is the outcome of a restore as if everything were lost.
+type Rehearsal struct {
+	_        struct{} `cbor:",toarray"`
+	Time     time.Time
+	Snapshot uint64
+	Full     bool // everything; otherwise the first tier and a sample
+	Passed   bool
+	Files    uint64
+	Bytes    int64         // of their content
+	Fetched  int64         // bytes from the grid
+	Elapsed  time.Duration // of the restore alone
+}
+
+// Role is what somebody keeps.
+type Role uint8
+
+// The roles; part of the format.
+const (
+	RoleHolder    Role = 1 // of a manifest
+	RoleCaretaker Role = 2
+)
+
+// Receipt says that somebody has what was given to her.
+type Receipt struct {
+	_          struct{} `cbor:",toarray"`
+	Role       Role
+	Name       string
+	Generation uint64 // of the manifest
+	Confirmed  time.Time
+}
+
+// maxReceipts is more people than anybody can trust.
+const maxReceipts = 1000
+
+// SetReceipt notes r in the place of an earlier one of the same person and role.
+func (p *Proofs) SetReceipt(r Receipt) error {
+	p.Receipts = slices.DeleteFunc(p.Receipts, r.same)
+	if len(p.Receipts) >= maxReceipts {
+		return fmt.Errorf("more than %d receipts", maxReceipts)
+	}
+	p.Receipts = append(p.Receipts, r)
+	return nil
+}
+
+// DropReceipt forgets a person and reports whether she was known.
+func (p *Proofs) DropReceipt(role Role, name string) bool {
+	before := len(p.Receipts)
+	p.Receipts = slices.DeleteFunc(p.Receipts, Receipt{Role: role, Name: name}.same)
+	return len(p.Receipts) < before
+}
+
+func (r Receipt) same(other Receipt) bool { return r.Role == other.Role && r.Name == other.Name }
+
+// ReadConfig returns the vault's config, as of d.
+func (v *Vault) ReadConfig(ctx context.Context, d *Directory) (Config, error) {
+	var c Config
+	return c, v.readRecord(ctx, nameConfig, d.config, &c)
+}
+
+// Amend changes the vault's config under the writer's mark. An error of edit
+// changes nothing.
+func (v *Vault) Amend(ctx context.Context, force bool, edit func(*Config) error) error {
+	return v.Hold(ctx, force, func(ctx context.Context, w *Writer) error {
+		c, err := v.ReadConfig(ctx, w.d)
+		if err != nil {
+			return err
+		}
+		if err := edit(&c); err != nil {
+			return err
+		}
+		stored, err := v.putRecord(ctx, nameConfig, c)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if err := w.change(ctx, map[string]tahoeclient.Cap{nameConfig: stored, nameWriter: none}, nil); err != nil {
+			return fmt.Errorf("changing what the vault remembers: %w", err)
+		}
+		return nil
+	})
+}
