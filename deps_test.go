@@ -62,3 +62,16 @@ func TestTheCommandLineImportsOnlyWhatItMay(t *testing.T) {
 		}
 	}
 }
+
+// Paper and pictures carry a manifest; they know nothing else of ours.
+func TestPaperKnowsManifestsOnly(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "hiddenbackup/core/paper").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if strings.HasPrefix(dep, "hiddenbackup/") && dep != "hiddenbackup/core/manifest" {
+			t.Errorf("core/paper imports %s: it may know core/manifest only", dep)
+		}
+	}
+}

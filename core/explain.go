@@ -10,7 +10,9 @@ import (
 	"hiddenbackup/core/backup"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
+	"hiddenbackup/core/paper"
 	"hiddenbackup/core/restore"
+	"hiddenbackup/core/retain"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
@@ -81,6 +83,42 @@ var explanations = []struct {
 		Title: "This passphrase could be guessed.",
 		Safe:  "Nothing was sealed with it.",
 		Hint:  "Use the generated one, or a longer one of unrelated words.", Exit: ExitUsage}},
+	{paper.ErrNoCode, Message{
+		Title: "No QR code in this picture could be read.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Take the picture again: the sheet flat and well lit, the camera straight above, the whole code sharp and as large as it fits. Or let a telephone scan the code, and use the text it shows.", Exit: ExitManifest}},
+	{paper.ErrOtherCode, Message{
+		Title: "The QR code in this picture is something else than a manifest.",
+		Safe:  "Nothing was changed, and no address in it was opened.",
+		Hint:  "Take a picture of the large code on the holder's card, with no other code in it.", Exit: ExitManifest}},
+	{paper.ErrParts, Message{
+		Title: "This manifest has several QR codes, and not all of them are here.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Scan those that are named below as well, and put the texts of all of them into one file, in any order.", Exit: ExitManifest}},
+	{paper.ErrMixed, Message{
+		Title: "These QR codes belong to different manifests.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Use the codes of one card at a time: the four words at the foot of its pages are the same.", Exit: ExitManifest}},
+	{paper.ErrDamaged, Message{
+		Title: "The text of the QR code is damaged.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Scan the code again and take the whole text, from “HIDDEN BACKUP QR” to its end.", Exit: ExitManifest}},
+	{paper.ErrPicture, Message{
+		Title: "This picture cannot be read.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Save it as PNG or JPEG; of a PDF, take a screenshot. If it came over a bad line, fetch it again.", Exit: ExitManifest}},
+	{paper.ErrTooLarge, Message{
+		Title: "This file or picture is larger than anything a manifest comes in.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Cut the picture down to the QR code, or take it with fewer pixels.", Exit: ExitManifest}},
+	{paper.ErrLetters, Message{
+		Title: "The words for the card have letters that cannot be printed here.",
+		Safe:  "Nothing was written.",
+		Hint:  "If the font is missing, install the package fonts-dejavu-core. Otherwise leave --to out: the card then has lines to write on by hand.", Exit: ExitUsage}},
+	{paper.ErrDifferent, Message{
+		Title: "This is not the copy that these words name.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Have the words read out once more. If they stay different, this copy is of another generation or damaged: ask for a new one, and keep this until it is there.", Exit: ExitManifest}},
 	{manifest.ErrExists, Message{
 		Title: "A file of that name exists already.",
 		Safe:  "It was not touched.",
@@ -144,6 +182,10 @@ var explanations = []struct {
 		Title: "The grid did not take the data: too few storage servers have room and answer.",
 		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
 		Hint:  "Try again in a while; “status” shows each server and its space.", Exit: ExitGrid}},
+	{tahoeclient.ErrDamaged, Message{
+		Title: "All storage servers answer, but too much of this data is lost or damaged on them.",
+		Safe:  "Nothing wrong was written; what was restored stands.",
+		Hint:  "Waiting does not help. Choose an older snapshot (“snapshots” lists them), and tell those who run the servers.", Exit: ExitFailed}},
 	{vault.ErrNoVault, Message{
 		Title: "The grid does not give the vault directory back at the moment.",
 		Safe:  "A manifest with a pinned snapshot can still restore that snapshot.",
@@ -160,6 +202,10 @@ var explanations = []struct {
 		Title: "The gateway stopped several times in a row.",
 		Safe:  "Your files are unchanged, and so is what is stored.",
 		Hint:  "The last lines it wrote are below; try again, with more free memory if they speak of it.", Exit: ExitGrid}},
+	{tahoeclient.ErrStuck, Message{
+		Title: "A storage server keeps the gateway waiting.",
+		Safe:  "Your files are unchanged; what is stored stays stored, and nothing wrong was written.",
+		Hint:  "Run the command again in a while. If it stays so, a server answers nonsense: tell those who run the servers.", Exit: ExitGrid}},
 	{tahoeclient.ErrNotAnswering, Message{
 		Title: "The gateway does not answer.",
 		Safe:  "Your files are unchanged; what is stored stays stored, and a backup continues from there.",
@@ -221,6 +267,52 @@ var explanations = []struct {
 		Title: "Stored data does not make sense to this version.",
 		Safe:  "Nothing wrong was written.",
 		Hint:  "Choose an older snapshot; “snapshots” lists them.", Exit: ExitFailed}},
+
+	{ErrLost, Message{
+		Title: "Something the backup needs cannot be read any more; it is named above.",
+		Safe:  "What is left is untouched, and nothing was deleted.",
+		Hint:  "If your files are still there, back up now: what is lost is stored again. Do not wipe before a check is clean.", Exit: ExitFailed}},
+	{ErrRehearsal, Message{
+		Title: "The rehearsal failed: not everything would come back as it was. The reasons are above.",
+		Safe:  "Your files were not touched.",
+		Hint:  "Do not wipe. Back up again, which stores anew what is lost, and rehearse again.", Exit: ExitFailed}},
+	{ErrNoRoom, Message{
+		Title: "There is not enough room for this rehearsal.",
+		Safe:  "Nothing was restored.",
+		Hint:  "Close other programs, or name a directory on a disk with --target. There the files lie in plain until the end.", Exit: ExitFailed}},
+	{ErrBlank, Message{
+		Title: "The part of the program that plays the blank computer ended early.",
+		Safe:  "Your files were not touched, and what it had restored is removed.",
+		Hint:  "Most often memory runs out: close other programs and try again, or name a directory on a disk with --target.", Exit: ExitFailed}},
+	{ErrWords, Message{
+		Title: "These are not the four words of this manifest.",
+		Safe:  "Nothing was noted.",
+		Hint:  "The other side has another generation or a damaged copy: send this one again, and compare the words after that.", Exit: ExitManifest}},
+	{ErrNobody, Message{
+		Title: "Nobody of that name is on the list.",
+		Safe:  "Nothing was changed.",
+		Hint:  "“manifest holders” shows it.", Exit: ExitUsage}},
+	{ErrDate, Message{
+		Title: "That date cannot be right.",
+		Safe:  "Nothing was noted.",
+		Hint:  "Write it as 2026-12-31, and check this computer's clock.", Exit: ExitUsage}},
+
+	{retain.ErrRules, Message{
+		Title: "These keep rules keep nothing.",
+		Safe:  "Nothing was forgotten.",
+		Hint:  "Say what is to stay, with numbers from 1 up: --keep-last, --keep-daily, --keep-weekly, --keep-monthly, or a time span with --keep-within.", Exit: ExitUsage}},
+	{ErrStays, Message{
+		Title: "The newest snapshot and the one the manifest pins are never forgotten.",
+		Safe:  "Nothing was forgotten.",
+		Hint:  "Leave their numbers out. After another “backup --pin” these two can go.", Exit: ExitUsage}},
+	{ErrUnread, Message{
+		Title: "A snapshot that stays cannot be read, so nobody knows what it needs.",
+		Safe:  "Nothing was forgotten.",
+		Hint:  "Try again when all servers answer; “status” shows each. If it stays so, forget that snapshot by its number first; if it is the newest or the pinned one, make another with “backup --pin” before.", Exit: ExitFailed}},
+	{ErrRolledBack, Message{
+		Title: "The grid shows an older state than this manifest's pin. To forget now would bury the newer one.",
+		Safe:  "Nothing was forgotten.",
+		Hint:  "Wait until the servers with the newer state are back; “status” shows each. Or somebody hides it: then ask those who run the servers.", Exit: ExitGrid}},
 
 	{backup.ErrNoFolders, Message{
 		Title: "There is no folder to back up.",

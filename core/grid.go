@@ -84,56 +84,76 @@ func (a *Access) gatewayID() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return gatewayID(config, a.keys.Identity)
+}
+
+func gatewayID(config node.GatewayConfig, identity func(use string) [32]byte) (string, error) {
+	config.Dir, config.AllowDisk, config.Logger = "", false, nil // where it runs is no part of what it is
 	b, err := json.Marshal(config)
 	if err != nil {
 		return "", fmt.Errorf("naming the gateway: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	id := a.keys.Identity("gateway " + string(sum[:]))
+	id := identity("gateway " + string(sum[:]))
 	return hex.EncodeToString(id[:6]), nil
 }
 
-// Grid is a connected grid. Status is safe from any goroutine; the operations
-// are meant for one at a time.
+// Grid is a connected grid with the vault of one manifest. Status is safe from
+// any goroutine; the operations are meant for one at a time.
 type Grid struct {
-	access  *Access
+	connection
+	access *Access
+	vault  *vault.Vault
+}
+
+// connection is a gateway and what is asked of any grid. The caller closes it.
+type connection struct {
+	grid    manifest.Grid
 	gateway *node.Gateway // nil when attached to somebody's
 	client  *tahoeclient.Client
-	vault   *vault.Vault
 	wait    time.Duration
+}
+
+// connect attaches to the gateway of that name or starts it.
+func connect(ctx context.Context, c Config, grid manifest.Grid, config node.GatewayConfig, id string, t *progress.Tracker) (connection, error) {
+	t.SetPhase(progress.PhaseConnect)
+	l := connection{grid: grid, wait: c.Wait}
+	if l.wait <= 0 {
+		l.wait = DefaultWait
+	}
+	socket := ""
+	attached, err := node.FindGateway(c.Directory, id)
+	switch {
+	case err == nil:
+		socket = attached.Socket
+	case !errors.Is(err, node.ErrNoGateway):
+		return l, err
+	default:
+		if l.gateway, err = node.StartGateway(ctx, config); err != nil {
+			return l, err
+		}
+		socket = l.gateway.Socket()
+	}
+	l.client = tahoeclient.New(socket, clientOptions(c, grid))
+	return l, nil
 }
 
 // Connect attaches to the gateway that was started for this manifest or starts
 // one. It returns as soon as the gateway answers; servers connect in the
 // background. ctx bounds the start only. The caller closes the Grid.
 func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Grid, error) {
-	t.SetPhase(progress.PhaseConnect)
-	g := &Grid{access: a, wait: c.Wait}
-	if g.wait <= 0 {
-		g.wait = DefaultWait
-	}
-	socket := ""
-	id, err := a.gatewayID()
+	config, err := GatewayConfig(c, a)
 	if err != nil {
 		return nil, err
 	}
-	attached, err := node.FindGateway(c.Directory, id)
-	switch {
-	case err == nil:
-		socket = attached.Socket
-	case !errors.Is(err, node.ErrNoGateway):
+	id, err := gatewayID(config, a.keys.Identity)
+	if err != nil {
 		return nil, err
-	default:
-		config, err := GatewayConfig(c, a)
-		if err != nil {
-			return nil, err
-		}
-		if g.gateway, err = node.StartGateway(ctx, config); err != nil {
-			return nil, err
-		}
-		socket = g.gateway.Socket()
 	}
-	g.client = tahoeclient.New(socket, tahoeclient.Options{Logger: c.Logger, Attempts: attempts, RetryWait: time.Second})
+	g := &Grid{access: a}
+	if g.connection, err = connect(ctx, c, a.reader.Grid, config, id, t); err != nil {
+		return nil, err
+	}
 	directory := a.reader.Vault
 	if a.owner != nil {
 		directory = a.owner.Vault
@@ -149,6 +169,17 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 		Limits: vault.Limits{Upload: limiter(c.UploadRate), Download: limiter(c.DownloadRate)},
 	})
 	return g, nil
+}
+
+// clientOptions are those of a client of the gateway to g.
+func clientOptions(c Config, g manifest.Grid) tahoeclient.Options {
+	o := networkOf(g).ClientOptions()
+	o.Logger, o.Attempts, o.RetryWait = c.Logger, attempts, time.Second
+	// Without an introducer's word the pinned servers are all there are.
+	if o.Servers = len(g.Servers); o.Servers == 0 {
+		o.Servers = g.Total
+	}
+	return o
 }
 
 func limiter(perSecond int64) *rate.Limiter {
@@ -180,10 +211,7 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 		Dir: c.Directory, AllowDisk: c.AllowDisk, Logger: c.Logger,
 		Needed: g.Needed, Happy: g.Happy, Total: g.Total,
 	}
-	switch g.Network {
-	case manifest.NetworkPractice:
-		config.Network = node.Loopback
-	default:
+	if config.Network = networkOf(g); config.Network == "" {
 		return config, fmt.Errorf("%w: %s", ErrNetwork, g.Network)
 	}
 	for _, i := range g.Introducers {
@@ -195,11 +223,19 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 	return config, nil
 }
 
+// networkOf is empty for a network that is not supported yet.
+func networkOf(g manifest.Grid) node.Network {
+	if g.Network == manifest.NetworkPractice {
+		return node.Loopback
+	}
+	return ""
+}
+
 // Close stops the gateway if Connect started it.
-func (g *Grid) Close() error {
-	g.client.Close()
-	if g.gateway != nil {
-		return g.gateway.Close()
+func (l *connection) Close() error {
+	l.client.Close()
+	if l.gateway != nil {
+		return l.gateway.Close()
 	}
 	return nil
 }
@@ -217,18 +253,21 @@ type ServerStatus struct {
 	Name            string // the owner's label or what the server calls itself
 	Operator, Place string
 	Connected       bool
-	Text            string // what the gateway says about the connection
-	AvailableSpace  int64  // bytes; -1 unknown, 0 takes nothing more
+	Silent          bool      // connected, and yet it says nothing any more
+	LastHeard       time.Time // on this connection; zero if there is none
+	LeaseDays       int       // see manifest.Server
+	Text            string    // what the gateway says about the connection
+	AvailableSpace  int64     // bytes; -1 unknown, 0 takes nothing more
 }
 
 // Status asks the gateway. It does not wait for servers.
-func (g *Grid) Status(ctx context.Context) (Status, error) {
-	grid, err := g.client.Grid(ctx)
+func (l *connection) Status(ctx context.Context) (Status, error) {
+	grid, err := l.client.Grid(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	r := g.access.reader.Grid
-	s := Status{Usable: grid.Usable(), Needed: r.Needed, Happy: r.Happy, Total: r.Total, ToWrite: g.needToWrite(len(grid.Servers))}
+	r := l.grid
+	s := Status{Usable: grid.Usable(), Needed: r.Needed, Happy: r.Happy, Total: r.Total, ToWrite: l.needToWrite(len(grid.Servers))}
 	labels := make(map[string]manifest.Server)
 	for _, p := range r.Servers {
 		labels[p.ID] = p
@@ -240,41 +279,46 @@ func (g *Grid) Status(ctx context.Context) (Status, error) {
 			name = v.Nickname
 		}
 		s.Servers = append(s.Servers, ServerStatus{
-			Name: name, Operator: p.Operator, Place: p.Place,
-			Connected: v.Connected, Text: v.Status, AvailableSpace: v.AvailableSpace,
+			Name: name, Operator: p.Operator, Place: p.Place, LeaseDays: p.LeaseDays,
+			Connected: v.Connected, Silent: v.Silent, LastHeard: v.LastReceived,
+			Text: v.Status, AvailableSpace: v.AvailableSpace,
 		})
 	}
 	return s, nil
 }
 
-func (g *Grid) needToWrite(known int) int {
-	return vault.NeedToWrite(g.access.reader.Grid.Needed, g.access.reader.Grid.Happy, known)
+func (l *connection) needToWrite(known int) int {
+	return vault.NeedToWrite(l.grid.Needed, l.grid.Happy, known)
 }
 
 // WaitToWrite returns when a backup can go ahead: with all servers if they come
 // soon, with as few as a safe change needs if they do not.
-func (g *Grid) WaitToWrite(ctx context.Context) error {
-	return g.waitFor(ctx, g.needToWrite)
+func (l *connection) WaitToWrite(ctx context.Context) error {
+	return l.waitFor(ctx, l.needToWrite)
 }
 
 // WaitToRead returns when a restore can go ahead.
-func (g *Grid) WaitToRead(ctx context.Context) error {
-	return g.waitFor(ctx, func(int) int { return g.access.reader.Grid.Needed })
+func (l *connection) WaitToRead(ctx context.Context) error {
+	return l.waitFor(ctx, func(int) int { return l.grid.Needed })
 }
 
 // settle is how long servers beyond the required number may take to join: those
 // that do not are taken to be away.
 const settle = 3 * time.Second
 
-func (g *Grid) waitFor(ctx context.Context, need func(known int) int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.wait, errWaited)
+func (l *connection) waitFor(ctx context.Context, need func(known int) int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, l.wait, errWaited)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var enough time.Time
-	usable, required := 0, g.access.reader.Grid.Needed
+	usable, required := 0, l.grid.Needed
+	var silent error // of the gateway, when it did not answer last
 	for {
-		grid, err := g.client.Grid(ctx)
+		grid, err := l.client.Grid(ctx)
+		if ctx.Err() == nil {
+			silent = err
+		}
 		if err == nil {
 			usable, required = grid.Usable(), need(len(grid.Servers))
 			if usable >= required && usable == len(grid.Servers) {
@@ -293,6 +337,9 @@ func (g *Grid) waitFor(ctx context.Context, need func(known int) int) error {
 		case <-ctx.Done():
 			if cause := context.Cause(ctx); !errors.Is(cause, errWaited) {
 				return cause
+			}
+			if silent != nil {
+				return silent
 			}
 			if usable >= required {
 				return nil

@@ -29,7 +29,8 @@ type Snapshots struct {
 	// snapshot is all there is then.
 	NoVault error
 
-	dir *vault.Directory
+	dir    *vault.Directory
+	pinned vault.Link
 }
 
 // Snapshots lists what the vault holds, the pinned snapshot included.
@@ -59,8 +60,11 @@ func (g *Grid) readVault(ctx context.Context) (*Snapshots, error) {
 	s.dir = dir
 	if pin != nil {
 		s.Pinned = pin.Sequence
+		s.pinned = vault.Link{Sequence: pin.Sequence, Cap: pin.Snapshot}
 		s.RolledBack = dir.Newest() < pin.Sequence
-		dir.Snapshots[pin.Sequence] = pin.Snapshot
+		if _, known := dir.Snapshots[pin.Sequence]; !known {
+			dir.Snapshots[pin.Sequence] = pin.Snapshot
+		}
 	}
 	return s, nil
 }
@@ -97,15 +101,14 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 	}
 	chosen := &Chosen{RolledBack: s.RolledBack, NoVault: s.NoVault}
 	if n != 0 {
-		c, ok := s.dir.Snapshots[n]
-		if !ok {
+		if _, ok := s.dir.Snapshots[n]; !ok {
 			return nil, fmt.Errorf("%w: %d", vault.ErrNoSnapshot, n)
 		}
-		chosen.Snapshot, err = g.vault.Load(ctx, c, n)
+		chosen.Snapshot, err = g.load(ctx, s, n)
 		return chosen, err
 	}
 	for _, n := range s.dir.Numbers() {
-		if chosen.Snapshot, err = g.vault.Load(ctx, s.dir.Snapshots[n], n); err == nil {
+		if chosen.Snapshot, err = g.load(ctx, s, n); err == nil {
 			chosen.Missing = g.missing(chosen.Snapshot)
 			return chosen, nil
 		}
@@ -118,6 +121,21 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 		return nil, chosen.Passed[0]
 	}
 	return nil, fmt.Errorf("%w: the vault is empty", vault.ErrNoSnapshot)
+}
+
+// load loads snapshot n. A snapshot that was issued anew since the manifest was
+// pinned to it is taken from the directory, if it is the same snapshot: its packs
+// are the ones that are looked after.
+func (g *Grid) load(ctx context.Context, s *Snapshots, n uint64) (*snapshot.Snapshot, error) {
+	found, err := g.vault.Load(ctx, s.dir.Snapshots[n], n)
+	if n != s.pinned.Sequence || s.dir.Snapshots[n] == s.pinned.Cap {
+		return found, err
+	}
+	pinned, perr := g.vault.Load(ctx, s.pinned.Cap, n)
+	if perr == nil && (err != nil || !pinned.Time.Equal(found.Time) || pinned.Totals != found.Totals) {
+		return pinned, nil
+	}
+	return found, err
 }
 
 // Entries calls use for every entry of s in path order.
@@ -168,5 +186,5 @@ func (g *Grid) EstimateRestore(ctx context.Context, s *snapshot.Snapshot, o rest
 
 // Compare holds s against the files in o.Places.
 func (g *Grid) Compare(ctx context.Context, s *snapshot.Snapshot, o restore.Options, t *progress.Tracker) (restore.Comparison, error) {
-	return restore.Compare(ctx, g.vault, s, o, os.Geteuid() == 0, t)
+	return restore.Compare(ctx, g.vault, s, o, restore.CompareOptions{Owners: os.Geteuid() == 0}, t)
 }

@@ -29,12 +29,22 @@ type Options struct {
 	MinRate int64
 
 	// Attempts is how often a request that may be repeated is tried on
-	// temporary errors. 0 means 4; 1 means never again.
+	// temporary errors. 0 means 4; 1 means never again. Waiting for a gateway
+	// that says nothing ends with the second attempt: it has had its time.
 	Attempts int
 
 	// RetryWait is the wait before the second attempt; it doubles with each
 	// further one, up to half a minute. 0 means half a second.
 	RetryWait time.Duration
+
+	// SilentAfter is how long nothing may have come from a connected server
+	// before it counts as Silent. It must be longer than the gateway's
+	// timeout.keepalive twice, and an answer. 0 means 3 minutes.
+	SilentAfter time.Duration
+
+	// Servers is how many storage servers the grid has at least: a gateway
+	// that knows fewer does not know all. 0 means those it knows.
+	Servers int
 
 	// Logger gets a line for each repeated request. It never sees a
 	// capability. nil means nobody is told.
@@ -47,6 +57,7 @@ const (
 	defaultMinRate        = 4096
 	defaultAttempts       = 4
 	defaultRetryWait      = 500 * time.Millisecond
+	defaultSilentAfter    = 3 * time.Minute
 
 	dialTimeout = 10 * time.Second // a UNIX socket that accepts at all does so at once
 
@@ -64,6 +75,7 @@ func (o Options) withDefaults() Options {
 	set(&o.IdleTimeout, defaultIdleTimeout)
 	set(&o.RequestTimeout, defaultRequestTimeout)
 	set(&o.RetryWait, defaultRetryWait)
+	set(&o.SilentAfter, defaultSilentAfter)
 	if o.MinRate <= 0 {
 		o.MinRate = defaultMinRate
 	}

@@ -29,10 +29,20 @@ var (
 	// ErrGone: enough servers were asked and none has a share of the object.
 	ErrGone = errors.New("no server has a share of it")
 
+	// ErrDamaged: all servers of the grid were there, several times, and what they
+	// have of the object does not make it up. It stands beside ErrGone or
+	// ErrNotEnoughShares.
+	ErrDamaged = errors.New("all servers answer, and too few good shares are left")
+
 	// ErrNotAnswering: the gateway's socket is absent, refuses or closes, or
 	// the gateway was silent for longer than the Options allow. A request that
 	// changes something may or may not have been carried out.
 	ErrNotAnswering = errors.New("the gateway is not answering")
+
+	// ErrStuck: the gateway answers, but not this request. A server keeps it
+	// waiting: Tahoe has no end for some answers that make no sense. It stands
+	// beside ErrNotAnswering.
+	ErrStuck = errors.New("a server keeps the gateway waiting")
 
 	// ErrBadCap: not a capability, or one of a kind that cannot be used here.
 	ErrBadCap = errors.New("not a usable capability")
@@ -83,7 +93,7 @@ func (e *Error) Unwrap() error { return e.kind }
 // anything having been changed by us.
 func Temporary(err error) bool {
 	for _, e := range []error{context.Canceled, context.DeadlineExceeded,
-		ErrGone, ErrBadCap, ErrConflict, ErrNoChild, ErrNotWritable} {
+		ErrGone, ErrDamaged, ErrBadCap, ErrConflict, ErrNoChild, ErrNotWritable} {
 		if errors.Is(err, e) {
 			return false
 		}

@@ -100,7 +100,7 @@ func (c *Client) Get(ctx context.Context, file Cap, off, n int64) (io.ReadCloser
 	if err != nil || !known {
 		return body, err
 	}
-	return &resuming{c: c, ctx: ctx, op: op, file: file, off: off, left: n, body: body}, nil
+	return &resuming{patience: patience{c: c}, ctx: ctx, op: op, file: file, off: off, left: n, body: body}, nil
 }
 
 // segment is Tahoe's unit of download, in bytes: less is no progress.
@@ -109,13 +109,12 @@ const segment = 1 << 20
 // resuming is the content of an immutable file, asked for again from where an
 // answer broke off.
 type resuming struct {
-	c         *Client
+	patience  // since the last whole segment came
 	ctx       context.Context
 	op        string
 	file      Cap
 	off, left int64 // of what is still to come
 	body      io.ReadCloser
-	failed    int   // times since the last whole segment came
 	since     int64 // bytes that came since the last failure
 	err       error // for good
 }
@@ -129,7 +128,7 @@ func (r *resuming) Read(p []byte) (int, error) {
 		r.off += int64(n)
 		r.left -= int64(n)
 		if r.since += int64(n); r.since >= segment {
-			r.failed = 0
+			r.patience = patience{c: r.c}
 		}
 		if n > 0 {
 			return n, nil
@@ -137,31 +136,23 @@ func (r *resuming) Read(p []byte) (int, error) {
 		if err == nil || r.left == 0 || !Temporary(err) {
 			return 0, err
 		}
-		r.err = r.again(err)
+		r.err = r.reopen(err)
 	}
 }
 
-func (r *resuming) again(why error) error {
+func (r *resuming) reopen(why error) error {
 	r.body.Close()
 	r.since = 0
-	for {
-		r.failed++
-		if r.failed >= r.c.o.Attempts {
-			return why
-		}
-		if err := r.c.pause(r.ctx, r.op, r.failed, why); err != nil {
+	for why != nil {
+		if err := r.again(r.ctx, r.op, why); err != nil {
 			return err
 		}
-		body, err := r.c.open(r.ctx, r.op, r.file, r.off, r.left)
-		if err == nil {
+		var body io.ReadCloser
+		if body, why = r.c.open(r.ctx, r.op, r.file, r.off, r.left); why == nil {
 			r.body = body
-			return nil
 		}
-		if !Temporary(err) {
-			return err
-		}
-		why = err
 	}
+	return nil
 }
 
 func (r *resuming) Close() error { return r.body.Close() }

@@ -31,15 +31,20 @@ type Server struct {
 	// read-only, -1 unknown.
 	AvailableSpace int64
 
-	LastReceived time.Time // zero if never
+	LastReceived time.Time // on this connection; zero if there is none
 	Connected    bool      // connected and ready for requests
+
+	// Silent is a connected server of which nothing was heard for longer than
+	// Options.SilentAfter. It hangs, or its line does; the gateway waits for
+	// it until it gives the connection up.
+	Silent bool
 }
 
-// Usable counts the servers that are connected and ready.
+// Usable counts the servers that are connected, ready and not silent.
 func (g GridStatus) Usable() int {
 	n := 0
 	for _, s := range g.Servers {
-		if s.Connected {
+		if s.Connected && !s.Silent {
 			n++
 		}
 	}
@@ -54,7 +59,19 @@ func (c *Client) Grid(ctx context.Context) (GridStatus, error) {
 	if err != nil {
 		return GridStatus{}, err
 	}
-	return parseGrid(op, data)
+	g, err := parseGrid(op, data)
+	for i := range g.Servers {
+		s := &g.Servers[i]
+		s.Silent = s.Connected && !s.LastReceived.IsZero() && time.Since(s.LastReceived) > c.o.SilentAfter
+	}
+	return g, err
+}
+
+// allThere reports whether all servers of the grid can be used.
+func (c *Client) allThere(ctx context.Context) bool {
+	grid, err := c.Grid(ctx)
+	known := len(grid.Servers)
+	return err == nil && known >= max(c.o.Servers, 1) && grid.Usable() == known
 }
 
 func (c *Client) status(ctx context.Context, op string, at *url.URL) ([]byte, error) {

@@ -2,6 +2,8 @@ package tahoeclient
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -11,18 +13,80 @@ const maxRetryWait = 30 * time.Second
 // retry calls try, at most Options.Attempts times, until it succeeds or fails
 // for good. try must be safe to repeat, whatever became of the last time.
 func (c *Client) retry(ctx context.Context, op string, try func() error) error {
-	for attempt := 1; ; attempt++ {
+	p := patience{c: c}
+	for {
 		if err := contextError(ctx); err != nil {
 			return err
 		}
 		err := try()
-		if err == nil || attempt >= c.o.Attempts || !Temporary(err) {
-			return err
+		if err == nil {
+			return nil
 		}
-		if err := c.pause(ctx, op, attempt, err); err != nil {
+		if err := p.again(ctx, op, err); err != nil {
 			return err
 		}
 	}
+}
+
+// patience decides whether what failed is tried again.
+type patience struct {
+	c      *Client
+	failed int  // attempts so far
+	silent bool // the gateway kept us waiting in vain once
+	whole  int  // failures in a row for which no absent server is to blame
+}
+
+// certain is how many failures in a row, with all servers there, prove that
+// waiting does not help: a server that came back a moment ago may have been
+// away for the first.
+const certain = 3
+
+// again returns nil after the wait before the next attempt, or the error to
+// give up with.
+func (p *patience) again(ctx context.Context, op string, err error) error {
+	if p.exhausted(err) {
+		return p.c.why(ctx, err)
+	}
+	missing := errors.Is(err, ErrNotEnoughShares) || errors.Is(err, ErrGone)
+	if (missing || errors.Is(err, ErrUnhappy)) && p.c.allThere(ctx) {
+		p.whole++
+	} else {
+		p.whole = 0
+	}
+	switch {
+	case p.whole == certain && missing:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case p.whole == certain:
+		return err
+	case p.whole == 0 && !Temporary(err):
+		return err
+	}
+	return p.c.pause(ctx, op, p.failed, err)
+}
+
+// why finds out who is to blame for an error after which nothing is tried any
+// more.
+func (c *Client) why(ctx context.Context, err error) error {
+	var silent *silentError
+	if errors.As(err, &silent) {
+		if _, down := c.Grid(ctx); down == nil {
+			return fmt.Errorf("%w: %w", ErrStuck, err)
+		}
+	}
+	return err
+}
+
+// exhausted counts a failure and reports whether it was the last that may be.
+func (p *patience) exhausted(err error) bool {
+	p.failed++
+	var silent *silentError
+	if errors.As(err, &silent) {
+		if p.silent {
+			return true
+		}
+		p.silent = true
+	}
+	return p.failed >= p.c.o.Attempts
 }
 
 // pause waits before the attempt after the given one.

@@ -80,7 +80,8 @@ const (
 // if nothing of it is there.
 func (c *Client) update(ctx context.Context, dir Cap, r request, body []byte, shows func(now map[string]Child) outcome) error {
 	doubt := false
-	for attempt := 1; ; attempt++ {
+	p := patience{c: c}
+	for {
 		_, err := c.call(ctx, r, body, maxAnswer, 0)
 		if err == nil {
 			return nil
@@ -107,10 +108,12 @@ func (c *Client) update(ctx context.Context, dir Cap, r request, body []byte, sh
 		switch {
 		case seen == done:
 			return nil
-		case echo, seen == partly, attempt >= c.o.Attempts:
+		case echo, seen == partly:
 			return err
+		case p.exhausted(err):
+			return c.why(ctx, err)
 		}
-		if err := c.pause(ctx, r.op, attempt, err); err != nil {
+		if err := c.pause(ctx, r.op, p.failed, err); err != nil {
 			return err
 		}
 	}

@@ -109,7 +109,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files were skipped,
 
 	root.AddCommand(
 		a.manifestCommand(), a.passphraseCommand(), a.statusCommand(),
-		a.backupCommand(), a.snapshotsCommand(), a.lsCommand(), a.restoreCommand(), a.compareCommand(),
+		a.backupCommand(), a.snapshotsCommand(), a.lsCommand(), a.restoreCommand(), a.compareCommand(), a.rehearseCommand(), a.blankCommand(),
+		a.checkCommand(), a.readyCommand(), a.careCommand(),
 		a.gatewayCommand(), a.practiceCommand(), a.manCommand(), a.keeperCommand(),
 	)
 	for _, c := range root.Commands() {
@@ -163,6 +164,9 @@ func (a *app) finish(err error) int {
 			return core.ExitSkipped
 		}
 		return core.ExitDone
+	}
+	if errors.Is(err, errNotReady) {
+		return core.ExitFailed
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) || isUnknownCommand(err) {

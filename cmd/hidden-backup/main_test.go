@@ -99,7 +99,7 @@ func runScripts(t *testing.T, dir string) {
 
 // traces lists what a gateway or its keeper has in a runtime directory.
 func traces(runtime string) (found []string) {
-	for _, pattern := range []string{"gateway-*", "keeper-*", "vault-*"} {
+	for _, pattern := range []string{"gateway-*", "keeper-*", "vault-*", "rehears*"} {
 		names, _ := filepath.Glob(filepath.Join(runtime, "hidden-backup", pattern))
 		found = append(found, names...)
 	}

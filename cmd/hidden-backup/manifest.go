@@ -18,7 +18,7 @@ func (a *app) manifestCommand() *cobra.Command {
 		Use:   "manifest",
 		Short: "Make, show, seal and open manifests",
 	}
-	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand())
+	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand(), a.shareCommand(), a.inspectCommand(), a.holdersCommand(), a.recallCommand())
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -43,24 +44,31 @@ func (a *app) printStatus(s core.Status) {
 	if a.json {
 		servers := make([]map[string]any, 0, len(s.Servers))
 		for _, v := range s.Servers {
+			heard := ""
+			if !v.LastHeard.IsZero() {
+				heard = v.LastHeard.UTC().Format(time.RFC3339)
+			}
 			servers = append(servers, map[string]any{"name": v.Name, "operator": v.Operator, "place": v.Place,
-				"connected": v.Connected, "status": v.Text, "space": v.AvailableSpace})
+				"connected": v.Connected, "silent": v.Silent, "last_heard": heard, "status": v.Text, "space": v.AvailableSpace})
 		}
 		printJSON(a.out, map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "to_write": s.ToWrite, "servers": servers})
 		return
 	}
 	for _, v := range s.Servers {
-		mark, space := "away     ", ""
-		if v.Connected {
+		mark, note := "away     ", ""
+		switch {
+		case v.Silent:
+			mark, note = "silent   ", "nothing heard for "+time.Since(v.LastHeard).Round(time.Second).String()
+		case v.Connected:
 			mark = "connected"
 			switch {
 			case v.AvailableSpace == 0:
-				space = "full, or takes nothing"
+				note = "full, or takes nothing"
 			case v.AvailableSpace > 0:
-				space = size(v.AvailableSpace) + " free"
+				note = size(v.AvailableSpace) + " free"
 			}
 		}
-		fmt.Fprintf(a.out, "%s  %-16s %s\n", mark, shown(v.Name), space)
+		fmt.Fprintf(a.out, "%s  %-16s %s\n", mark, shown(v.Name), note)
 	}
 	fmt.Fprintf(a.out, "%d of %d servers answer. Restoring needs %d, backing up %d.\n", s.Usable, len(s.Servers), s.Needed, s.ToWrite)
 	fmt.Fprintf(a.out, "A backup reaches at least %d servers, so any %d of them may vanish for good; when it reaches all, any %d may.\n", s.Happy, s.Happy-s.Needed, s.Total-s.Needed)

@@ -13,21 +13,21 @@ import (
 
 	"hiddenbackup/core"
 	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/paper"
 	"hiddenbackup/core/progress"
 )
 
 // maxPassphrase bounds what is read of a passphrase's line.
 const maxPassphrase = 4096
 
-// manifestBytes reads the manifest that --manifest names.
+// manifestBytes reads the manifest that --manifest names. A picture of its QR
+// code and that code's text are as good as the file.
 func (a *app) manifestBytes() ([]byte, error) {
-	switch a.manifest {
-	case "":
-		return nil, usage("which manifest? name it with --manifest FILE, or - for standard input")
-	case "-":
-		return manifest.Read(a.in)
+	data, err := a.anyManifest()
+	if err != nil {
+		return nil, err
 	}
-	return manifest.Load(a.manifest)
+	return paper.Extract(data)
 }
 
 // open asks for the passphrase and opens the manifest.

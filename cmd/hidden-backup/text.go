@@ -63,12 +63,40 @@ func plural[T ~int | ~int64 | ~uint64](n T, one, many string) string {
 
 // sentence makes an error's text one.
 func sentence(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(r)) + s[n:]
+	s = sentenceStart(s)
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}
 	return s
+}
+
+// sentenceStart makes the first letter a capital.
+func sentenceStart(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// parseDays reads a duration with days and weeks: 12h, 7d, 2w. At least a minute.
+func parseDays(s string) (time.Duration, error) {
+	day := map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	wrong := fmt.Errorf("%q is not a time span such as 12h, 7d or 2w", s)
+	var span time.Duration
+	if s == "" {
+		return 0, wrong
+	}
+	if unit, ok := day[s[len(s)-1:]]; ok {
+		n, err := strconv.Atoi(s[:len(s)-1])
+		if err != nil || n > 10_000 {
+			return 0, wrong
+		}
+		span = time.Duration(n) * unit
+	} else if d, err := time.ParseDuration(s); err == nil {
+		span = d
+	}
+	if span < time.Minute {
+		return 0, wrong
+	}
+	return span, nil
 }
 
 // parseRate reads bytes a second with an optional unit: 300k, 2M, 1Mi.

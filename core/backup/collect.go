@@ -27,9 +27,9 @@ type collector struct {
 	report  *Report
 	used    map[snapshot.PackID]bool
 	chunks  []snapshot.ChunkRef // of the file whose pieces arrive
-	// skipped are first names of hard-linked files that could not be read:
-	// their other names cannot be listed either.
-	skipped map[string]error
+	// heirs are the names that have the content of hard-linked files instead of
+	// their first names, by those; nil while no other name was met.
+	heirs map[string][]byte
 }
 
 func (c *collector) run() error {
@@ -54,7 +54,10 @@ func (c *collector) step(s *step) error {
 	defer s.release()
 	e := s.entry
 	if e.Type == snapshot.TypeHardlink {
-		s.err = c.skipped[string(e.Target)]
+		c.inherit(s)
+	}
+	if errors.Is(s.err, localfs.ErrChanged) && s.again != nil {
+		s.err, s.changed = nil, true // saved anew under its name: that one counts
 	}
 	if s.changed && s.err == nil {
 		s.err = c.readAgain(s)
@@ -63,6 +66,9 @@ func (c *collector) step(s *step) error {
 	c.chunks = nil
 	if s.err != nil {
 		return c.skip(e, s.err)
+	}
+	if s.first != nil {
+		c.heirs[string(s.first)] = e.Path
 	}
 	if e.Type == snapshot.TypeFile && !s.reused {
 		e.Chunks = chunks
@@ -139,11 +145,36 @@ func (c *collector) place(p *piece) (snapshot.ChunkRef, error) {
 	return ref, nil
 }
 
+// inherit makes s the entry with the content, where the first name of the file
+// is gone or stands for another one by now; further names then refer to s.
+func (c *collector) inherit(s *step) {
+	e := s.entry
+	heir, gone := c.heirs[string(e.Target)]
+	switch {
+	case !gone:
+	case heir != nil:
+		e.Target = heir
+	default:
+		s.first, e.Type, e.Target, s.changed = e.Target, snapshot.TypeFile, nil, true
+		s.warn = s.again.XattrErr
+	}
+}
+
 // readAgain reads a file that changed under our hands once more, slowly and
 // right here: it is rare, and the order of steps stays what it is.
 func (c *collector) readAgain(s *step) error {
 	e := s.entry
 	f, err := s.again.Open()
+	if errors.Is(err, localfs.ErrChanged) {
+		if e.Links > 1 {
+			c.heirs[string(e.Path)] = nil
+		}
+		s.first = nil
+		if err = s.again.Renew(); err == nil {
+			s.warn = s.again.XattrErr
+			f, err = s.again.Open()
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -199,7 +230,7 @@ func (c *collector) skip(e *snapshot.Entry, err error) error {
 	c.report.problem(e.Path, err)
 	c.tracker.Problem()
 	if e.Links > 1 {
-		c.skipped[string(e.Path)] = err
+		c.heirs[string(e.Path)] = nil
 	}
 	if e.Type == snapshot.TypeDir && e.Validate() == nil {
 		// What could not be listed still exists: keep the folder itself, with

@@ -96,7 +96,7 @@ func count(ctx context.Context, o Options) (entries, bytes int64, err error) {
 // walkAll walks all folders in listing order and keeps no item.
 func walkAll(ctx context.Context, o Options, visit func(*localfs.Item) error) error {
 	for _, f := range o.Folders {
-		err := localfs.Walk(ctx, f.Name, f.Root, o.walk(f), func(it *localfs.Item) error {
+		err := localfs.Walk(ctx, f.Name, f.Root, o.Walk(f), func(it *localfs.Item) error {
 			defer it.Release()
 			return visit(it)
 		})
@@ -107,7 +107,8 @@ func walkAll(ctx context.Context, o Options, visit func(*localfs.Item) error) er
 	return nil
 }
 
-func (o Options) walk(f Folder) localfs.WalkOptions {
+// Walk is how a folder is walked: its rules stand before those for all.
+func (o Options) Walk(f Folder) localfs.WalkOptions {
 	return localfs.WalkOptions{
 		Rules:         append(append([]localfs.Rule(nil), f.Rules...), o.Rules...),
 		OneFileSystem: o.OneFileSystem, SkipCacheDirs: o.SkipCacheDirs, MaxSize: o.MaxSize,

@@ -31,8 +31,11 @@ type step struct {
 	warn  error           // the entry lacks some of its metadata
 	// changed: the file was written to while we read it.
 	changed bool
-	// again opens the file once more, to read a changed one.
+	// again opens the file once more, to read a changed one, or one whose first
+	// name is gone.
 	again *localfs.Item
+	// first is the name under which a hard-linked file should have been read.
+	first []byte
 	// whole says that piece holds all of a small file.
 	whole bool
 	// old is the parent's entry of a file, nil for a new one; reused says that
@@ -81,10 +84,13 @@ type inode struct {
 	dev, ino uint64
 }
 
+// link is the entry that has the content, as it was listed: the collector may
+// have changed it since.
 type link struct {
-	first *snapshot.Entry // the entry that has the content
-	size  int64           // of it when it was listed
-	seen  uint64
+	path    []byte
+	size    int64
+	modTime snapshot.Timespec
+	seen    uint64
 }
 
 // first returns the path of the entry that it is another name of, nil for the
@@ -95,16 +101,16 @@ func (l links) first(it *localfs.Item) []byte {
 	}
 	key := inode{it.Entry.Folder(), it.Dev, it.Entry.Inode}
 	known := l[key]
-	if known == nil || known.first.ModTime != it.Entry.ModTime || known.size != it.Entry.Size {
+	if known == nil || known.modTime != it.Entry.ModTime || known.size != it.Entry.Size {
 		// The first name, or a new file under the number of one that is gone.
-		l[key] = &link{first: it.Entry, size: it.Entry.Size, seen: 1}
+		l[key] = &link{it.Entry.Path, it.Entry.Size, it.Entry.ModTime, 1}
 		return nil
 	}
 	known.seen++
 	if known.seen == it.Entry.Links {
 		delete(l, key) // all its names are found: memory stays flat
 	}
-	return known.first.Path
+	return known.path
 }
 
 func newReader(o Options, keys *snapshot.Keys, x *index, parent *parentCursor) *reader {
@@ -126,7 +132,7 @@ func (r *reader) start(ctx context.Context, spawn func(func() error)) {
 		defer close(r.steps)
 		defer close(r.work)
 		for _, f := range r.o.Folders {
-			err := localfs.Walk(ctx, f.Name, f.Root, r.o.walk(f), func(it *localfs.Item) error { return r.visit(ctx, it) })
+			err := localfs.Walk(ctx, f.Name, f.Root, r.o.Walk(f), func(it *localfs.Item) error { return r.visit(ctx, it) })
 			if err != nil {
 				return err
 			}
@@ -158,9 +164,8 @@ func (r *reader) visit(ctx context.Context, it *localfs.Item) error {
 		return r.put(ctx, &step{entry: e, err: it.Err, warn: it.XattrErr})
 	}
 	if first := r.links.first(it); first != nil {
-		it.Release()
 		e.Type, e.Target, e.Size = snapshot.TypeHardlink, first, 0
-		return r.put(ctx, &step{entry: e})
+		return r.put(ctx, &step{entry: e, again: it})
 	}
 	old := r.parent.find(e.Path)
 	s := &step{entry: e, warn: it.XattrErr, old: old}

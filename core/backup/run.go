@@ -292,7 +292,7 @@ func (r *run) store(ctx context.Context, s *snapshot.Snapshot) error {
 	c := &collector{
 		ctx: ctx, reader: read, index: r.index, packer: content,
 		listing: snapshot.NewListingWriter(write), tracker: r.tracker, report: r.report,
-		used: make(map[snapshot.PackID]bool), skipped: make(map[string]error),
+		used: make(map[snapshot.PackID]bool), heirs: make(map[string][]byte),
 	}
 
 	var g errgroup.Group

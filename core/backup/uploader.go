@@ -37,6 +37,7 @@ type uploader struct {
 	checkpoint sync.Mutex // held while a checkpoint is written
 }
 
+// newUploader notes packs in checkpoints through w, or with a nil w in none.
 func newUploader(v *vault.Vault, w *vault.Writer, t *progress.Tracker, parallel int, stored map[snapshot.PackID]snapshot.Pack) *uploader {
 	u := &uploader{
 		v: v, w: w, tracker: t, g: new(errgroup.Group),
@@ -77,7 +78,7 @@ func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id sn
 		u.mu.Lock()
 		u.stored[id] = p
 		u.unnoted += p.Size
-		due := u.unnoted >= max(checkpointBytes, checkpointShare*int64(len(u.stored))) || time.Since(u.noted) >= checkpointTime
+		due := u.w != nil && (u.unnoted >= max(checkpointBytes, checkpointShare*int64(len(u.stored))) || time.Since(u.noted) >= checkpointTime)
 		u.mu.Unlock()
 		if due {
 			u.note(ctx)

@@ -3,8 +3,10 @@ package manifest
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/sethvargo/go-diceware/diceware"
 )
@@ -69,4 +71,13 @@ func sealedBytes(data []byte) ([]byte, error) {
 		return nil, notSealed(data)
 	}
 	return data, nil
+}
+
+// SameWords compares four words as people pass them on: capitals, spaces and what stands
+// between the words do not matter.
+func SameWords(a, b string) bool {
+	words := func(s string) []string {
+		return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r != '-' && !unicode.IsLetter(r) })
+	}
+	return len(words(a)) == 4 && slices.Equal(words(a), words(b))
 }

@@ -103,6 +103,7 @@ func sweep(parent string) error {
 				return fmt.Errorf("removing what a dead gateway left: %w", err)
 			}
 		}
+		sweepScratch(parent, ScratchPrefix)
 		return nil
 	})
 }

@@ -281,6 +281,27 @@ func (p *Practice) StartNode(ctx context.Context, i int) error {
 	return p.describe()
 }
 
+// StorageMode is what a storage node takes. In every mode it gives what it has,
+// and lets the directories it holds be changed: so are Tahoe's storage nodes.
+type StorageMode int
+
+// The modes.
+const (
+	Writable StorageMode = iota
+	Full                 // as if its disk were full
+	ReadOnly             // as its operator may set it
+)
+
+// RestartNode stops storage node i and starts it in another mode. The mode
+// ends with the grid.
+func (p *Practice) RestartNode(ctx context.Context, i int, mode StorageMode) error {
+	if err := p.StopNode(i); err != nil {
+		return err
+	}
+	p.nodes[i].set(mode)
+	return p.StartNode(ctx, i)
+}
+
 // Suspend makes storage node i hang: its connections stay, and say nothing.
 func (p *Practice) Suspend(i int) error { return p.nodes[i].signal(suspend) }
 

@@ -41,6 +41,7 @@ type practiceNode struct {
 
 	mu    sync.Mutex
 	child *process.Process // nil if stopped
+	mode  StorageMode      // of a storage node, from its next start on
 }
 
 func newIntroducer(dir string) *practiceNode {
@@ -130,11 +131,16 @@ func (n *practiceNode) ini() []byte {
 		{"tempdir", "tmp"},
 	}}}
 	if n.client {
+		reserved := "0"
+		if n.mode == Full {
+			reserved = "1000P" // no disk has so much
+		}
 		sections = append(sections,
 			iniSection{"client", [][2]string{{"force_foolscap", "true"}}},
 			iniSection{"storage", [][2]string{
 				{"enabled", "true"},
-				{"reserved_space", "0"},
+				{"readonly", strconv.FormatBool(n.mode == ReadOnly)},
+				{"reserved_space", reserved},
 				{"force_foolscap", "true"},
 			}})
 	}
@@ -185,6 +191,13 @@ func (n *practiceNode) running() bool {
 	default:
 		return true
 	}
+}
+
+// set has an effect when the node starts.
+func (n *practiceNode) set(mode StorageMode) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mode = mode
 }
 
 func (n *practiceNode) stop() error {

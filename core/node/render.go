@@ -35,14 +35,15 @@ func unixEndpoint(path string) string {
 // socks.port and polls; without the timers one silent server would make every
 // directory read hang for ever.
 func gatewayINI(c GatewayConfig, socket string) []byte {
+	patience := c.Network.patience()
 	node := [][2]string{
 		{"nickname", "gateway"},
 		{"web.port", unixEndpoint(socket) + ":mode=600"},
 		{"tub.port", "disabled"},
 		{"tub.location", "disabled"},
 		{"tempdir", "tmp"},
-		{"timeout.keepalive", "60"},
-		{"timeout.disconnect", "300"},
+		{"timeout.keepalive", seconds(patience.keepalive)},
+		{"timeout.disconnect", seconds(patience.disconnect)},
 	}
 	tcp := "tcp"
 	var network []iniSection

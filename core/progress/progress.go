@@ -106,6 +106,25 @@ func (t *Tracker) Entry(path string) {
 	t.mu.Unlock()
 }
 
+// Show takes over what another Tracker says: that of another process, or one
+// that a run of several steps had for one of them. Its clock goes on.
+func (t *Tracker) Show(s Status) {
+	if t == nil {
+		return
+	}
+	t.SetPhase(s.Phase)
+	t.SetTotals(s.EntriesTotal, s.BytesTotal)
+	t.entries.Store(s.Entries)
+	t.moved.Store(s.Moved)
+	t.problems.Store(s.Problems)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.Bytes < t.bytes.Swap(s.Bytes) {
+		t.samples = nil
+	}
+	t.current = s.Current
+}
+
 // Add counts n bytes of file content as done.
 func (t *Tracker) Add(n int64) {
 	if t != nil {

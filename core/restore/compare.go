@@ -42,15 +42,30 @@ type Comparison struct {
 	Bytes         int64
 	Differences   []Differing // at most maxProblems of Count
 	Count         uint64
+	Explained     uint64 // differences that are not in Count
+	LeftOut       uint64 // on disk, and left out by CompareOptions.Filters
 	Elapsed       time.Duration
 }
 
+// CompareOptions of a comparison. The zero value compares everything but owners.
+type CompareOptions struct {
+	Owners bool
+	// Filters say, by folder, what is not new although it is on disk only.
+	Filters map[string]localfs.WalkOptions
+	// Shallow, where it returns true, takes a file's content to be the same if
+	// its size and time are.
+	Shallow func(*snapshot.Entry) bool
+	// Explain is asked about every difference, in the order of paths, those that
+	// are new last. One that it returns true for is only counted. there is what
+	// stands on disk, nil when nothing does or it could not be looked at.
+	Explain func(d Differing, there *snapshot.Entry) bool
+}
+
 // Compare holds the snapshot against the files in o.Places: content by hash,
-// metadata, and what is missing or new. It fetches only the listing. Owners
-// are compared only when owners is set.
-func Compare(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Options, owners bool, t *progress.Tracker) (Comparison, error) {
+// metadata, and what is missing or new. It fetches only the listing.
+func Compare(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Options, with CompareOptions, t *progress.Tracker) (Comparison, error) {
 	started := time.Now()
-	c := &comparer{tracker: t, owners: owners, result: Comparison{Info: s.Info}, first: make(map[string]uint64)}
+	c := &comparer{tracker: t, with: with, result: Comparison{Info: s.Info}, first: make(map[string]uint64)}
 	t.SetPhase(progress.PhaseCompare)
 	t.SetTotals(int64(s.Totals.Entries), int64(s.Totals.Bytes))
 	r := &run{v: v, s: s, o: o, tracker: t, selection: newSelection(o.Select)}
@@ -80,7 +95,7 @@ func Compare(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Option
 type comparer struct {
 	targets *targets
 	tracker *progress.Tracker
-	owners  bool
+	with    CompareOptions
 	result  Comparison
 	buf     []byte
 	first   map[string]uint64 // inode on disk of files of several names
@@ -90,11 +105,16 @@ func notThere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, localfs.ErrInTheWay)
 }
 
-func (c *comparer) differs(path []byte, how Difference, what string) {
+func (c *comparer) differs(path []byte, how Difference, what string, there *snapshot.Entry) {
+	d := Differing{string(path), how, what}
+	if c.with.Explain != nil && c.with.Explain(d, there) {
+		c.result.Explained++
+		return
+	}
 	c.result.Count++
 	c.tracker.Problem()
 	if len(c.result.Differences) < maxProblems {
-		c.result.Differences = append(c.result.Differences, Differing{string(path), how, what})
+		c.result.Differences = append(c.result.Differences, d)
 	}
 }
 
@@ -108,10 +128,10 @@ func (c *comparer) entry(ctx context.Context, e *snapshot.Entry) error {
 	there, err := tree.Lstat(path, true)
 	switch {
 	case notThere(err):
-		c.differs(e.Path, DifferenceMissing, "")
+		c.differs(e.Path, DifferenceMissing, "", nil)
 		return nil
 	case err != nil:
-		c.differs(e.Path, DifferenceUnread, err.Error())
+		c.differs(e.Path, DifferenceUnread, err.Error(), nil)
 		return nil
 	}
 	if e.Type == snapshot.TypeHardlink {
@@ -124,14 +144,14 @@ func (c *comparer) entry(ctx context.Context, e *snapshot.Entry) error {
 			}
 		}
 		if there.Inode != first {
-			c.differs(e.Path, DifferenceContent, "it is no longer another name of "+fmt.Sprintf("%q", e.Target))
+			c.differs(e.Path, DifferenceContent, "it is no longer another name of "+fmt.Sprintf("%q", e.Target), there)
 		} else {
 			c.result.Same++
 		}
 		return nil
 	}
 	if there.Type != e.Type {
-		c.differs(e.Path, DifferenceType, fmt.Sprintf("%v instead of %v", there.Type, e.Type))
+		c.differs(e.Path, DifferenceType, fmt.Sprintf("%v instead of %v", there.Type, e.Type), there)
 		return nil
 	}
 	if e.Links > 1 {
@@ -139,21 +159,24 @@ func (c *comparer) entry(ctx context.Context, e *snapshot.Entry) error {
 	}
 	same := bytes.Equal(there.Target, e.Target) && there.Device == e.Device
 	if e.Type == snapshot.TypeFile {
-		if same = there.Size == e.Size; same {
-			if same, err = sameContent(tree, path, e, &c.buf); err != nil {
-				c.differs(e.Path, DifferenceUnread, err.Error())
+		shallow := c.with.Shallow != nil && c.with.Shallow(e)
+		if same = there.Size == e.Size && (!shallow || there.ModTime == e.ModTime); same && !shallow {
+			if same, err = sameContent(ctx, tree, path, e, &c.buf); ctx.Err() != nil {
+				return context.Cause(ctx)
+			} else if err != nil {
+				c.differs(e.Path, DifferenceUnread, err.Error(), there)
 				return nil
 			}
+			c.result.Bytes += e.Size
 		}
-		c.result.Bytes += e.Size
 		c.tracker.Add(e.Size)
 	}
 	if !same {
-		c.differs(e.Path, DifferenceContent, "")
+		c.differs(e.Path, DifferenceContent, "", there)
 		return nil
 	}
 	if what := c.metadata(there, e); what != "" {
-		c.differs(e.Path, DifferenceMetadata, what)
+		c.differs(e.Path, DifferenceMetadata, what, there)
 		return nil
 	}
 	c.result.Same++
@@ -167,7 +190,7 @@ func (c *comparer) metadata(there, e *snapshot.Entry) string {
 		return fmt.Sprintf("mode %04o instead of %04o", there.Mode, e.Mode)
 	case there.ModTime != e.ModTime:
 		return "modification time"
-	case c.owners && (there.UID != e.UID || there.GID != e.GID):
+	case c.with.Owners && (there.UID != e.UID || there.GID != e.GID):
 		return fmt.Sprintf("owner %d:%d instead of %d:%d", there.UID, there.GID, e.UID, e.GID)
 	case len(there.Xattrs) != len(e.Xattrs):
 		return "extended attributes"
@@ -193,7 +216,7 @@ func (c *comparer) extras(ctx context.Context, r *run) error {
 		if _, ok := c.targets.byFolder[f.Name]; !ok {
 			continue
 		}
-		werr := localfs.Walk(ctx, f.Name, r.o.Places[f.Name], localfs.WalkOptions{}, func(it *localfs.Item) error {
+		werr := localfs.Walk(ctx, f.Name, r.o.Places[f.Name], c.with.Filters[f.Name], func(it *localfs.Item) error {
 			defer it.Release()
 			for err == nil && snapshot.ComparePaths(next.Path, it.Entry.Path) < 0 {
 				next, err = l.Next()
@@ -202,9 +225,14 @@ func (c *comparer) extras(ctx context.Context, r *run) error {
 				return err
 			}
 			if err != nil || !bytes.Equal(next.Path, it.Entry.Path) {
-				if it.Excluded == "" {
-					c.differs(it.Entry.Path, DifferenceExtra, "")
+				if errors.Is(it.Err, fs.ErrNotExist) {
+					return nil // it went while we looked
 				}
+				if it.Excluded != "" {
+					c.result.LeftOut++
+					return nil
+				}
+				c.differs(it.Entry.Path, DifferenceExtra, "", it.Entry)
 			}
 			return nil
 		})

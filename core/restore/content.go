@@ -1,9 +1,11 @@
 package restore
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 
 	"hiddenbackup/core/internal/localfs"
@@ -12,7 +14,7 @@ import (
 
 // sameContent reports whether the file at path holds exactly what e's chunks
 // say. It reads the file and fetches nothing.
-func sameContent(tree *localfs.Tree, path []byte, e *snapshot.Entry, buf *[]byte) (bool, error) {
+func sameContent(ctx context.Context, tree *localfs.Tree, path []byte, e *snapshot.Entry, buf *[]byte) (bool, error) {
 	f, err := tree.OpenRead(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, localfs.ErrInTheWay) {
 		return false, nil
@@ -21,52 +23,33 @@ func sameContent(tree *localfs.Tree, path []byte, e *snapshot.Entry, buf *[]byte
 		return false, err
 	}
 	defer f.Close()
-	for _, r := range e.Chunks {
-		if r.Hole() {
-			if zero, err := allZero(f, r.Length, buf); !zero || err != nil {
-				return false, err
-			}
-			continue
+	off := int64(0)
+	for _, c := range e.Chunks {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
 		}
-		b := slices.Grow((*buf)[:0], int(r.Length))[:r.Length]
-		*buf = b
-		if _, err := io.ReadFull(f, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return false, nil
-		} else if err != nil {
+		if stands, err := stands(f, off, c, buf); !stands || err != nil {
 			return false, err
 		}
-		if snapshot.IDOf(b) != r.ID {
-			return false, nil
-		}
+		off += c.Length
 	}
-	var one [1]byte
-	n, err := f.Read(one[:])
-	if n > 0 {
-		return false, nil
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return err == nil, err
+	info, err := f.Stat()
+	return err == nil && info.Size() == e.Size, err
 }
 
-func allZero(f io.Reader, n int64, buf *[]byte) (bool, error) {
-	b := slices.Grow((*buf)[:0], 64<<10)[:64<<10]
-	*buf = b
-	for n > 0 {
-		got, err := io.ReadFull(f, b[:min(n, int64(len(b)))])
-		for _, x := range b[:got] {
-			if x != 0 {
-				return false, nil
-			}
-		}
-		n -= int64(got)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return n == 0, nil
-		}
-		if err != nil {
-			return false, err
-		}
+// stands reports whether f holds at off what c says. A hole stands also beyond
+// the end of f.
+func stands(f *os.File, off int64, c snapshot.ChunkRef, buf *[]byte) (bool, error) {
+	if c.Hole() {
+		return localfs.Zero(f, off, c.Length)
 	}
-	return true, nil
+	b := slices.Grow((*buf)[:0], int(c.Length))[:c.Length]
+	*buf = b
+	if _, err := f.ReadAt(b, off); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return false, err
+	}
+	return snapshot.IDOf(b) == c.ID, nil
 }

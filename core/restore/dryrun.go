@@ -47,7 +47,7 @@ func (r *run) estimate(ctx context.Context) (Estimate, error) {
 			est.ToFetch += int64(c.Sealed)
 		}
 		if !r.seemsThere(e) {
-			est.need[e.Folder()] += est.ToWrite - before
+			est.need[e.Folder()] += max(0, est.ToWrite-before-r.unfinished(e))
 		}
 		return nil
 	})

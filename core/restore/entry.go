@@ -2,6 +2,7 @@ package restore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +16,7 @@ import (
 
 // entry handles one wanted entry. It returns a file whose content is to be
 // fetched, or nil. Its error ends the run.
-func (r *run) entry(e *snapshot.Entry) (*file, error) {
+func (r *run) entry(ctx context.Context, e *snapshot.Entry) (*file, error) {
 	if r.blocked != nil && below(e.Path, r.blocked) {
 		return nil, r.entryError(e, r.why)
 	}
@@ -41,7 +42,11 @@ func (r *run) entry(e *snapshot.Entry) (*file, error) {
 	case snapshot.TypeDir:
 		err = r.folder(tree, path, e)
 	case snapshot.TypeFile:
-		return r.file(tree, path, e)
+		f, err := r.file(ctx, tree, path, e)
+		if f == nil || err != nil {
+			return nil, err
+		}
+		return f, r.resume(ctx, f)
 	default:
 		err = r.special(tree, path, e)
 	}
@@ -95,7 +100,7 @@ func (r *run) folder(tree *localfs.Tree, path []byte, e *snapshot.Entry) error {
 }
 
 // file decides what happens to a file that may be there already.
-func (r *run) file(tree *localfs.Tree, path []byte, e *snapshot.Entry) (*file, error) {
+func (r *run) file(ctx context.Context, tree *localfs.Tree, path []byte, e *snapshot.Entry) (*file, error) {
 	f := &file{entry: e, tree: tree, path: path}
 	there, err := tree.Lstat(path, false)
 	switch {
@@ -114,7 +119,9 @@ func (r *run) file(tree *localfs.Tree, path []byte, e *snapshot.Entry) (*file, e
 	}
 	same := false
 	if there.Type == snapshot.TypeFile && there.Size == e.Size {
-		if same, err = sameContent(tree, path, e, &r.buf); err != nil {
+		if same, err = sameContent(ctx, tree, path, e, &r.buf); ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		} else if err != nil {
 			r.lose(e)
 			return nil, r.entryError(e, err)
 		}

@@ -80,6 +80,7 @@ type Report struct {
 	Bytes                         int64  // of restored files' content
 	Present                       uint64 // files that stood there with the right content
 	PresentBytes                  int64
+	Continued                     int64 // bytes that a run before this one left in unfinished files
 	Fetched                       int64 // bytes received from the gateway
 
 	Problems     []Problem // at most maxProblems of ProblemCount

@@ -25,7 +25,9 @@ const windowsAtOnce = 2
 
 // Run restores s as o says. Entries that cannot be restored are Problems in the
 // Report and the run goes on; a full disk, a grid out of reach or the end of
-// ctx ends it, and everything restored until then stands, complete.
+// ctx ends it, and everything restored until then stands, complete. What was
+// fetched of other files stands too, under temporary names, and the next run
+// goes on from there; only a full disk gets that space back.
 func Run(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Options, t *progress.Tracker) (Report, error) {
 	started := time.Now()
 	r := &run{v: v, s: s, o: o, tracker: t, selection: newSelection(o.Select)}
@@ -100,6 +102,9 @@ func (r *run) all(ctx context.Context) error {
 	r.slots = semaphore.NewWeighted(int64(n))
 	r.aliases, r.lost = make(map[string]*snapshot.Entry), make(map[string]bool)
 	if err := r.files(ctx); err != nil {
+		if noSpace(err) != nil {
+			r.targets.sweep()
+		}
 		return err
 	}
 	r.tracker.SetPhase(progress.PhaseFinish)
@@ -135,7 +140,7 @@ func (r *run) files(ctx context.Context) error {
 func (r *run) plan(ctx context.Context, start func(*window)) error {
 	w := newWindow()
 	err := r.each(ctx, func(e *snapshot.Entry) error {
-		f, err := r.entry(e)
+		f, err := r.entry(ctx, e)
 		if err != nil || f == nil {
 			return err
 		}
@@ -205,8 +210,8 @@ func eachEntry(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, moved 
 	}
 }
 
-// finishTree makes hard links and then sets the folders' metadata, deepest
-// first, because everything before changes their times.
+// finishTree makes hard links, sweeps up, and then sets the folders' metadata,
+// deepest first, because everything before changes their times.
 func (r *run) finishTree(ctx context.Context) error {
 	for _, e := range r.links {
 		if ctx.Err() != nil {
@@ -216,6 +221,7 @@ func (r *run) finishTree(ctx context.Context) error {
 			return err
 		}
 	}
+	r.targets.sweep()
 	for _, e := range slices.Backward(r.folders) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -252,6 +258,14 @@ func (r *run) write(p place, plain []byte) error {
 	}
 	p.f.left.Add(-1)
 	r.tracker.Add(int64(len(plain)))
+	n := p.f.written.Add(int64(len(plain)))
+	if n/syncBytes == (n-int64(len(plain)))/syncBytes {
+		return nil
+	}
+	if err := staged.Sync(); err != nil {
+		p.f.failed(err)
+		return noSpace(err)
+	}
 	return nil
 }
 
@@ -268,7 +282,15 @@ func (r *run) finish(f *file) error {
 	if staged, err := r.stage(f); staged == nil {
 		return err
 	}
-	if len(f.entry.Chunks) == 0 || f.entry.Chunks[len(f.entry.Chunks)-1].Hole() {
+	if f.entry.Size >= syncBytes {
+		// Once it has its metadata it may no longer be ours to continue: the
+		// shorter the rest takes, the better.
+		if err := f.staged.Sync(); err != nil {
+			f.failed(err)
+			return noSpace(err)
+		}
+	}
+	if f.stands != nil || len(f.entry.Chunks) == 0 || f.entry.Chunks[len(f.entry.Chunks)-1].Hole() {
 		if err := f.staged.Truncate(f.entry.Size); err != nil {
 			f.failed(err)
 			return noSpace(err)

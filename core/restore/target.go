@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -101,6 +102,13 @@ func (t *targets) sync() error {
 	return nil
 }
 
+// sweep removes what earlier runs left unfinished in folders this one came by.
+func (t *targets) sweep() {
+	for _, tree := range t.trees {
+		tree.SweepUnfinished()
+	}
+}
+
 // checkSpace compares what is to be written, by folder, with what is free on
 // the file systems where the folders are, or will be.
 func (t *targets) checkSpace(need map[string]int64) error {
@@ -155,15 +163,21 @@ func (s *selection) wants(e *snapshot.Entry) (selected, onTheWay bool) {
 	}
 	p := string(e.Path)
 	for i, want := range s.paths {
-		if p == want || strings.HasPrefix(p, want+"/") {
+		if p == want || inside(p, want) {
 			s.matched[i] = true
 			selected = true
 		}
-		if e.Type == snapshot.TypeDir && strings.HasPrefix(want, p+"/") {
+		if e.Type == snapshot.TypeDir && inside(want, p) {
 			onTheWay = true
 		}
 	}
 	return selected, onTheWay
+}
+
+// inside reports whether path lies below dir, without making a string: it is
+// asked for every entry and every path that is wanted.
+func inside(path, dir string) bool {
+	return len(path) > len(dir) && path[len(dir)] == '/' && strings.HasPrefix(path, dir)
 }
 
 // missing names the first path that nothing matched.
@@ -190,17 +204,20 @@ func ResolvePlaces(s *snapshot.Snapshot, dir string) map[string]string {
 // directory of whoever restores.
 func OriginalPlaces(s *snapshot.Snapshot) (map[string]string, error) {
 	home, err := os.UserHomeDir()
+	if err != nil && slices.ContainsFunc(s.Folders, func(f snapshot.Folder) bool { return strings.HasPrefix(f.Path, "~") }) {
+		return nil, fmt.Errorf("finding the home directory: %w", err)
+	}
+	return PlacesOf(s, home), nil
+}
+
+// PlacesOf is OriginalPlaces for somebody whose home directory is home.
+func PlacesOf(s *snapshot.Snapshot, home string) map[string]string {
 	places := make(map[string]string)
 	for _, f := range s.Folders {
-		rest, below := strings.CutPrefix(f.Path, "~")
-		switch {
-		case !below:
-			places[f.Name] = f.Path
-		case err != nil:
-			return nil, fmt.Errorf("finding the home directory: %w", err)
-		default:
+		places[f.Name] = f.Path
+		if rest, below := strings.CutPrefix(f.Path, "~"); below {
 			places[f.Name] = filepath.Join(home, rest)
 		}
 	}
-	return places, nil
+	return places
 }

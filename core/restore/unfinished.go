@@ -3,6 +3,7 @@ package restore
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,18 +22,16 @@ func (r *run) begin() error {
 		if err == nil {
 			r.continued = true
 		} else if err := r.mark(tree); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			continue // the folder may be ours where the one around it is not
+			// The folder may be ours where the one around it is not.
+			if err := r.lockFolders(tree); err != nil {
+				return err
+			}
+			continue
 		} else if err != nil {
 			return err
 		}
-		// The lock ends with the process, the mark with the work.
-		f, err := tree.OpenRead([]byte(unfinished))
-		if err != nil {
+		if err := r.lockMark(tree); err != nil {
 			return err
-		}
-		r.marks = append(r.marks, f)
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return ErrTargetBusy
 		}
 		if _, err := tree.SweepStaged(nil); err != nil {
 			return err
@@ -46,7 +45,58 @@ func (r *run) mark(tree *localfs.Tree) error {
 	if err != nil {
 		return err
 	}
-	return mark.Commit(true)
+	err = mark.Commit(false)
+	if errors.Is(err, localfs.ErrExists) { // by a run that started in this moment
+		return mark.Discard()
+	}
+	return err
+}
+
+// lockMark keeps a second run away: each would continue the files that the
+// other is writing. The lock ends with the process, the mark with the work.
+func (r *run) lockMark(tree *localfs.Tree) error {
+	f, err := tree.OpenRead([]byte(unfinished))
+	if err != nil {
+		return err
+	}
+	if err := r.lock(f); err != nil {
+		return err
+	}
+	locked, err := localfs.FreshEntry(f, []byte(unfinished))
+	if err != nil {
+		return err
+	}
+	// A run that ended meanwhile has taken the mark with it.
+	now, err := tree.Lstat([]byte(unfinished), false)
+	if err != nil || now.Inode != locked.Inode {
+		return ErrTargetBusy
+	}
+	return nil
+}
+
+// lockFolders is lockMark where there can be no mark.
+func (r *run) lockFolders(tree *localfs.Tree) error {
+	for _, to := range r.targets.byFolder {
+		if to.tree != tree {
+			continue
+		}
+		fd, err := unix.Open(to.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			continue // what is no folder cannot be written to either
+		}
+		if err := r.lock(os.NewFile(uintptr(fd), to.path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) lock(f *os.File) error {
+	r.marks = append(r.marks, f)
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return ErrTargetBusy
+	}
+	return nil
 }
 
 func (r *run) end() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,12 +17,14 @@ import (
 )
 
 // A window is what is planned, fetched, synced and renamed together. Its bounds
-// keep memory and temporary files flat, and decide how much a run that is cut
-// off repeats.
+// keep memory and temporary files flat. A file larger than a window has one of
+// its own, and is on the disk up to the last syncBytes of it: so much a power
+// cut may cost.
 const (
 	windowBytes = 64 << 20 // sealed
 	windowFiles = 4096
 	filesAtOnce = 4
+	syncBytes   = 64 << 20
 )
 
 // file is one file under way.
@@ -31,10 +34,12 @@ type file struct {
 	path    []byte
 	replace bool
 	staged  *localfs.Staged
+	stands  []bool // chunks that an earlier run has written; nil if there was none
 
-	mu   sync.Mutex
-	fail error
-	left atomic.Int32 // pieces not written yet
+	mu      sync.Mutex
+	fail    error
+	left    atomic.Int32 // pieces not written yet
+	written atomic.Int64 // bytes
 }
 
 func (f *file) failed(err error) {
@@ -89,8 +94,8 @@ func (w *window) full(e *snapshot.Entry) bool {
 func (w *window) add(f *file) {
 	w.files = append(w.files, f)
 	off := int64(0)
-	for _, r := range f.entry.Chunks {
-		if !r.Hole() {
+	for i, r := range f.entry.Chunks {
+		if !r.Hole() && (f.stands == nil || !f.stands[i]) {
 			f.left.Add(1)
 			at := spot{r.ID, r.Pack, r.Offset}
 			if w.places[at] == nil {
@@ -104,15 +109,30 @@ func (w *window) add(f *file) {
 	}
 }
 
-// run fetches and writes everything and renames what is complete.
+// run fetches and writes everything and renames what is complete, also when
+// the run is cut off. What is not complete then stays for the next run, unless
+// the disk is full: the person may want to restore something else first, or
+// need the space more urgently.
 func (w *window) run(ctx context.Context, r *run) error {
-	defer func() {
-		for _, f := range w.files {
-			if f.staged != nil {
-				f.staged.Discard()
-			}
+	err := w.fetchAll(ctx, r)
+	files := w.files
+	if err != nil {
+		files = slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return f.left.Load() != 0 })
+	}
+	if noSpace(err) == nil && len(files) > 0 {
+		if cerr := r.commit(files); err == nil || noSpace(cerr) != nil {
+			err = cerr
 		}
-	}()
+	}
+	for _, f := range w.files {
+		if f.staged != nil && (f.fail != nil || noSpace(err) != nil) {
+			f.staged.Discard()
+		}
+	}
+	return err
+}
+
+func (w *window) fetchAll(ctx context.Context, r *run) error {
 	ranges, err := vault.Ranges(r.s, w.refs)
 	if err != nil {
 		return err
@@ -133,13 +153,11 @@ func (w *window) run(ctx context.Context, r *run) error {
 		})
 	}
 	close(w.started)
-	if err := g.Wait(); err != nil {
-		return err
-	}
+	err = g.Wait()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return context.Cause(ctx) // a disk that another window found full, perhaps
 	}
-	return w.commit(r)
+	return err
 }
 
 // fetch gets one range and writes its chunks wherever they go. What the grid
@@ -178,10 +196,9 @@ func contentLost(err error) bool {
 		errors.Is(err, snapshot.ErrSeal) || errors.Is(err, snapshot.ErrChunk) || errors.Is(err, snapshot.ErrFormat)
 }
 
-// commit gives complete files their metadata and, once all are on the disk,
-// their names.
-func (w *window) commit(r *run) error {
-	if err := w.each(func(f *file) error {
+// commit gives files their metadata and, once all are on the disk, their names.
+func (r *run) commit(files []*file) error {
+	if err := eachFile(files, func(f *file) error {
 		if f.fail != nil {
 			return nil
 		}
@@ -196,7 +213,7 @@ func (w *window) commit(r *run) error {
 	if err := r.targets.sync(); err != nil {
 		return err
 	}
-	return w.each(func(f *file) error {
+	return eachFile(files, func(f *file) error {
 		if f.fail == nil {
 			if err := f.staged.Commit(f.replace); err != nil {
 				f.failed(err)
@@ -209,12 +226,12 @@ func (w *window) commit(r *run) error {
 	})
 }
 
-// each calls work for all files, some at once: it is the file system that
+// eachFile calls work for all files, some at once: it is the file system that
 // takes its time.
-func (w *window) each(work func(*file) error) error {
+func eachFile(files []*file, work func(*file) error) error {
 	var g errgroup.Group
 	g.SetLimit(filesAtOnce)
-	for _, f := range w.files {
+	for _, f := range files {
 		g.Go(func() error { return work(f) })
 	}
 	return g.Wait()

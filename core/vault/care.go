@@ -22,7 +22,7 @@ func (d *Directory) HasCaretakers() bool { return !d.care.IsZero() && d.care != 
 // Commit keeps it up to date. With one there already it makes it anew from the
 // snapshots. The mark is given up in the same update.
 func (w *Writer) StartCare(ctx context.Context, pinned Link) error {
-	stored, err := w.v.newCareList(ctx, w.d, pinned)
+	stored, err := w.v.newCareList(ctx, w.d, pinned, false)
 	if err != nil {
 		return err
 	}
@@ -34,19 +34,25 @@ func (w *Writer) StartCare(ctx context.Context, pinned Link) error {
 	return nil
 }
 
-// newCareList stores a list of what d needs beside its own children.
-func (v *Vault) newCareList(ctx context.Context, d *Directory, pinned Link) (tahoeclient.Cap, error) {
-	files, err := v.careFiles(ctx, d, pinned)
+// newCareList stores a list of what d needs beside its own children. What
+// snapshots need that cannot be read is missing in it, or with strict an error.
+func (v *Vault) newCareList(ctx context.Context, d *Directory, pinned Link, strict bool) (tahoeclient.Cap, error) {
+	files, err := v.careFiles(ctx, d, pinned, strict)
 	if err != nil {
 		return tahoeclient.Cap{}, err
 	}
 	return v.putCareList(ctx, files)
 }
 
-func (v *Vault) careFiles(ctx context.Context, d *Directory, pinned Link) ([]tahoeclient.Cap, error) {
+func (v *Vault) careFiles(ctx context.Context, d *Directory, pinned Link, strict bool) ([]tahoeclient.Cap, error) {
 	inv, err := v.Inventory(ctx, d, pinned)
 	if err != nil {
 		return nil, err
+	}
+	for _, err := range inv.Broken {
+		if strict {
+			return nil, err
+		}
 	}
 	var files []tahoeclient.Cap
 	for _, o := range inv.Objects {
@@ -62,7 +68,7 @@ func (v *Vault) careFiles(ctx context.Context, d *Directory, pinned Link) ([]tah
 func (v *Vault) extendCareList(ctx context.Context, d *Directory, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
 	files, err := readCareList(ctx, v.client, v.Keys.CareKey(), d.care)
 	if err != nil && ctx.Err() == nil {
-		files, err = v.careFiles(ctx, d, Link{})
+		files, err = v.careFiles(ctx, d, Link{}, false)
 	}
 	if err != nil {
 		return tahoeclient.Cap{}, err

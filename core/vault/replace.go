@@ -84,12 +84,16 @@ type Change struct {
 	// Renew returns a snapshot's new form, which keeps its number: itself to
 	// have it stored again, nil to leave it as it is. nil leaves all.
 	Renew func(*snapshot.Snapshot) (*snapshot.Snapshot, error)
+	// Strict changes nothing while a snapshot that stays, the pinned one too,
+	// cannot be read: what it needs is not known then.
+	Strict bool
 }
 
 // Reissue changes snapshots: the new forms and the care list are linked in one
 // update, then what is dropped is unlinked, then the mark is given up. One that
 // is cut off has done part of that, and doing it again does the rest. Snapshots
-// that cannot be read stay. It returns the numbers of those issued anew.
+// that cannot be read stay as they are, unless Strict is set. It returns the
+// numbers of those issued anew.
 func (w *Writer) Reissue(ctx context.Context, c Change) ([]uint64, error) {
 	links, numbers, err := w.reissued(ctx, c) // may take long: the mark is renewed meanwhile
 	if err != nil {
@@ -134,14 +138,17 @@ func (w *Writer) reissued(ctx context.Context, c Change) (map[string]tahoeclient
 			continue
 		}
 		after.Snapshots[l.Sequence] = l.Cap
-		if c.Renew == nil {
+		if c.Renew == nil && !c.Strict {
 			continue
 		}
 		s, err := w.v.Load(ctx, l.Cap, l.Sequence)
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		if err != nil {
+		if err != nil && c.Strict {
+			return nil, nil, err
+		}
+		if err != nil || c.Renew == nil {
 			continue
 		}
 		fresh, err := c.Renew(s)
@@ -162,6 +169,6 @@ func (w *Writer) reissued(ctx context.Context, c Change) (map[string]tahoeclient
 		return links, numbers, nil
 	}
 	var err error
-	links[nameCare], err = w.v.newCareList(ctx, &after, c.Pinned)
+	links[nameCare], err = w.v.newCareList(ctx, &after, c.Pinned, c.Strict)
 	return links, numbers, err
 }

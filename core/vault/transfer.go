@@ -88,6 +88,16 @@ func Ranges(s *snapshot.Snapshot, refs []snapshot.ChunkRef) ([]Range, error) {
 // that is valid until use returns. Damaged chunks are passed over, and the first
 // such error is returned at the end. moved counts bytes received.
 func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
+	return v.fetch(ctx, r, moved, func(c snapshot.ChunkRef, _, plain []byte) error { return use(c, plain) })
+}
+
+// FetchSealed is Fetch for chunks that are to be stored elsewhere as they are:
+// each was opened, and use gets it in its seal.
+func (v *Vault) FetchSealed(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
+	return v.fetch(ctx, r, moved, func(c snapshot.ChunkRef, sealed, _ []byte) error { return use(c, sealed) })
+}
+
+func (v *Vault) fetch(ctx context.Context, r Range, moved func(int64), use func(c snapshot.ChunkRef, sealed, plain []byte) error) error {
 	body, err := v.client.Get(ctx, r.Pack.Cap, r.offset(), r.end()-r.offset())
 	if err != nil {
 		return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
@@ -118,7 +128,7 @@ func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(
 			continue // the others may be whole
 		}
 		buffers.plain = plain
-		if err := use(c, plain); err != nil {
+		if err := use(c, sealed, plain); err != nil {
 			return err
 		}
 	}
@@ -152,9 +162,9 @@ func (v *Vault) Contents(ctx context.Context, p snapshot.Pack) ([]snapshot.Chunk
 	return refs, nil
 }
 
-// Check asks the servers for the shares of a pack.
+// Check asks the servers for the shares of a pack and renews their leases.
 func (v *Vault) Check(ctx context.Context, p snapshot.Pack) (tahoeclient.Health, error) {
-	h, err := v.client.Check(ctx, p.Cap, tahoeclient.CheckOptions{})
+	h, err := v.client.Check(ctx, p.Cap, tahoeclient.CheckOptions{AddLease: true})
 	if err != nil {
 		return h, fmt.Errorf("checking pack %v: %w", p.ID, err)
 	}

@@ -171,6 +171,8 @@ func (w *Writer) Commit(ctx context.Context, s *snapshot.Snapshot) (tahoeclient.
 		nameCheckpoint:           none,
 		nameWriter:               none,
 	}
+	// The config is not written again and not in any pack table.
+	w.v.client.Check(ctx, w.d.config, tahoeclient.CheckOptions{AddLease: true})
 	if w.d.HasCaretakers() {
 		if links[nameCare], err = w.v.extendCareList(ctx, w.d, s); err != nil {
 			return tahoeclient.Cap{}, err

@@ -1,7 +1,6 @@
 package localfs
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 
@@ -69,37 +68,4 @@ func enterable(dir *handle, name string) error {
 		return ErrInTheWay
 	}
 	return o.chmod(o.st.Mode&0o7777 | 0o700)
-}
-
-// SweepStaged removes from one directory the temporary files that a killed run
-// left there and returns how many. No other run may be staging in it. An empty
-// path is the root.
-func (t *Tree) SweepStaged(path []byte) (removed int, err error) {
-	// A trailing element that CheckPath accepts makes parent do all checks.
-	dir, _, err := t.parent(append(bytes.TrimPrefix(append(bytes.Clone(path), '/'), []byte{'/'}), 'x'))
-	if err != nil {
-		return 0, err
-	}
-	defer dir.release()
-	fd, err := openat(dir.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return 0, fmt.Errorf("reading the folder %q: %w", path, err)
-	}
-	defer unix.Close(fd)
-	names, err := readNames(fd, make([]byte, 32<<10))
-	if err != nil {
-		return 0, fmt.Errorf("reading the folder %q: %w", path, err)
-	}
-	for _, name := range names {
-		if !isTempName(name) {
-			continue
-		}
-		// Never a directory: we do not stage any.
-		if err := unix.Unlinkat(dir.fd, name, 0); err != nil && err != unix.EISDIR {
-			return removed, fmt.Errorf("removing %q from the folder %q: %w", name, path, err)
-		} else if err == nil {
-			removed++
-		}
-	}
-	return removed, nil
 }

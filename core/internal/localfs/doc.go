@@ -3,7 +3,8 @@
 //
 //	Walk:  root → every entry in listing order, metadata filled, files openable
 //	Rules: which of them are left out, in the manner of rsync
-//	Tree:  Stage → WriteAt → Finish → Sync → Commit; directories' metadata last
+//	Tree:  Stage or Resume → WriteAt → Finish → Sync → Commit; directories'
+//	       metadata last
 //
 // Everything below a root is reached through the descriptor of its parent
 // directory and never through a symbolic link: a link swapped in by someone

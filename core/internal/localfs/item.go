@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"hiddenbackup/core/snapshot"
 )
 
@@ -44,9 +46,10 @@ type Item struct {
 	// ExcludedCache (the tag file still follows) or ExcludedFileSystem.
 	Pruned ExcludeReason
 
-	mu     sync.Mutex
-	parent *handle // nil once released, and for a root directory
-	name   string
+	mu       sync.Mutex
+	parent   *handle // nil once released, and for a root directory
+	name     string
+	accounts *accounts
 }
 
 // Open opens a regular file for reading. It works until Release, from any
@@ -64,13 +67,10 @@ func (it *Item) open() (*os.File, error) {
 	if it.Entry.Type != snapshot.TypeFile {
 		return nil, fmt.Errorf("it is not a file: %w", os.ErrInvalid)
 	}
-	it.mu.Lock()
-	if it.parent == nil {
-		it.mu.Unlock()
-		return nil, os.ErrClosed
+	parent, err := it.dir()
+	if err != nil {
+		return nil, err
 	}
-	parent := it.parent.retain()
-	it.mu.Unlock()
 	defer parent.release()
 
 	f, st, err := openRegular(parent.fd, it.name, string(it.Entry.Path))
@@ -85,6 +85,45 @@ func (it *Item) open() (*os.File, error) {
 		return nil, ErrChanged
 	}
 	return f, nil
+}
+
+// dir returns the parent directory; the caller releases it.
+func (it *Item) dir() (*handle, error) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.parent == nil {
+		return nil, os.ErrClosed
+	}
+	return it.parent.retain(), nil
+}
+
+// Renew describes the file that the name stands for now, which Open then opens:
+// for one that was replaced after the visit, as editors do when they save. What
+// is no file any more is ErrChanged.
+func (it *Item) Renew() error {
+	parent, err := it.dir()
+	if err != nil {
+		return err
+	}
+	defer parent.release()
+	var st unix.Stat_t
+	if err := fstatat(parent.fd, it.name, &st); err != nil {
+		return fmt.Errorf("looking at %q again: %w", it.Entry.Path, err)
+	}
+	if !isRegular(&st) {
+		return fmt.Errorf("looking at %q again: %w", it.Entry.Path, ErrChanged)
+	}
+	*it.Entry = snapshot.Entry{Path: it.Entry.Path}
+	it.fill(&st)
+	it.Entry.Xattrs, it.XattrErr = readXattrs(parent, it.name, it.Entry.Type)
+	return nil
+}
+
+func (it *Item) fill(st *unix.Stat_t) {
+	fillStat(it.Entry, st)
+	it.Entry.User = it.accounts.users[st.Uid]
+	it.Entry.Group = it.accounts.groups[st.Gid]
+	it.Dev, it.Blocks = uint64(st.Dev), st.Blocks
 }
 
 // Release lets go of the parent directory. Every visited item must be released

@@ -31,9 +31,10 @@ func isTempName(name string) bool {
 }
 
 // Staged is a file being written under a temporary name beside its final one.
-// Any number may be staged at once: no descriptor is held for long. WriteAt
-// and Truncate may be called from several goroutines; then, in this
-// order and from one, Finish, Tree.Sync and Commit. Discard may replace any.
+// Any number may be staged at once: no descriptor is held for long. WriteAt,
+// Sync and Truncate may be called from several goroutines; then, in this order
+// and from one, Finish, Tree.Sync and Commit. Discard may replace any. What is
+// neither committed nor discarded stays, for Resume in a later run.
 type Staged struct {
 	t         *Tree
 	path      []byte
@@ -43,16 +44,23 @@ type Staged struct {
 }
 
 // Stage creates an empty temporary file in the directory of path, which must
-// exist. Whether path itself is taken is looked at by Commit only.
+// exist, under the name that Resume finds it by. Whether path itself is taken is
+// looked at by Commit only.
 func (t *Tree) Stage(path []byte) (*Staged, error) {
 	dir, name, err := t.parent(path)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.release()
-	s := &Staged{t: t, path: bytes.Clone(path), name: name, temp: tempName()}
+	s := &Staged{t: t, path: bytes.Clone(path), name: name, temp: partName(name)}
 	s.dir, _ = splitPath(string(path))
 	h, _, err := createHandle(dir, s.temp)
+	if err == unix.EEXIST {
+		// It is not ours, or Resume would have had it. Under another name the
+		// file comes back all the same; only, nobody could continue it.
+		s.temp = tempName()
+		h, _, err = createHandle(dir, s.temp)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating a file for %q: %w", path, err)
 	}
@@ -124,6 +132,19 @@ func (s *Staged) WriteAt(b []byte, off int64) (int, error) {
 		done += n
 	}
 	return done, nil
+}
+
+// Sync returns when what was written is on disk.
+func (s *Staged) Sync() error {
+	h, err := s.open()
+	if err == nil {
+		err = again(func() error { return unix.Fsync(h.fd) })
+		h.release()
+	}
+	if err != nil {
+		return fmt.Errorf("writing %q to disk: %w", s.path, err)
+	}
+	return nil
 }
 
 // Truncate sets the size. What is never written below it is a hole of zeros.

@@ -33,6 +33,8 @@ type Tree struct {
 	// mounts holds a descriptor of every file system seen, from before the
 	// first write: syncfs(2) reports lost writes only since it was opened.
 	mounts map[uint64]int
+	// unfinished are directories in which SweepStaged found unfinished files.
+	unfinished map[string]bool
 }
 
 // OpenTree opens the directory root, which may be reached through symbolic
@@ -59,13 +61,15 @@ func OpenTree(root string, create bool) (*Tree, error) {
 		files:    newHandleCache(maxCachedFiles),
 		accounts: loadAccounts(),
 		mounts:   make(map[uint64]int),
+
+		unfinished: make(map[string]bool),
 	}
 	t.noteMount(t.root)
 	return t, nil
 }
 
 // Close gives all descriptors back. What is staged and not committed stays
-// under its temporary name, for SweepStaged.
+// under its temporary name, for Resume.
 func (t *Tree) Close() error {
 	if t.closed.Swap(true) {
 		return os.ErrClosed

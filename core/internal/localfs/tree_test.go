@@ -323,10 +323,8 @@ func TestManyFilesStagedAtOnceFromManySides(t *testing.T) {
 func TestLeftoversOfAKilledRunAreSwept(t *testing.T) {
 	root := t.TempDir()
 	tr := tree(t, root)
-	files(t, root, "a/"+tempPrefix+"notes", "a/"+tempPrefix+"0123456789ABCDEF", "a/"+tempPrefix+"0123456789abcdeff", "a/x")
-	for _, path := range []string{"a/1", "a/2", "top"} {
-		stage(t, tr, path, []byte("half"))
-	}
+	files(t, root, "a/"+tempPrefix+"notes", "a/"+tempPrefix+"0123456789ABCDEF", "a/"+tempPrefix+"0123456789abcdeff", "a/x",
+		"a/"+tempName(), "a/"+tempName(), tempName())
 	if err := os.Mkdir(root+"/a/"+tempPrefix+"0000000000000000", 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (w *walker) rootDir(name, root string) error {
 	h := newHandle(fd, &st)
 	w.dev = h.dev
 	it := w.item(nil, "", []byte(name))
-	w.fill(it, &st)
+	it.fill(&st)
 	it.Entry.Xattrs, it.XattrErr = xattrs{fd: fd}.read()
 	return w.directory(it, h)
 }
@@ -125,14 +125,7 @@ func (w *walker) item(parent *handle, name string, path []byte) *Item {
 	if parent != nil {
 		parent.retain()
 	}
-	return &Item{Entry: &snapshot.Entry{Path: path}, parent: parent, name: name}
-}
-
-func (w *walker) fill(it *Item, st *unix.Stat_t) {
-	fillStat(it.Entry, st)
-	it.Entry.User = w.accounts.users[st.Uid]
-	it.Entry.Group = w.accounts.groups[st.Gid]
-	it.Dev, it.Blocks = uint64(st.Dev), st.Blocks
+	return &Item{Entry: &snapshot.Entry{Path: path}, parent: parent, name: name, accounts: w.accounts}
 }
 
 // entry visits name in parent and, if it is a directory, what is below.
@@ -150,7 +143,7 @@ func (w *walker) entry(parent *handle, name string, path []byte) error {
 		it.Err = fmt.Errorf("looking at %q: %w", path, err)
 		return w.visit(it)
 	}
-	w.fill(it, &st)
+	it.fill(&st)
 	if it.Excluded = w.exclude(it); it.Excluded != "" {
 		return w.visit(it)
 	}

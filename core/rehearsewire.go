@@ -1,0 +1,110 @@
+package core
+
+import (
+	"errors"
+	"time"
+
+	"hiddenbackup/core/progress"
+	"hiddenbackup/core/restore"
+	"hiddenbackup/core/snapshot"
+)
+
+// What the two processes of a rehearsal say to each other. Both are the same
+// executable, so nothing here is a format that lasts.
+
+// blankRequest is all the blank computer gets. It holds secrets, so it travels
+// through the process's standard input and nowhere else.
+type blankRequest struct {
+	Manifest   []byte
+	Passphrase []byte
+	Snapshot   uint64
+	Full       bool
+	Target     string   // where the files go
+	LiveHome   string   // of the person, whose folders are no target; empty where they cannot be
+	Scratch    []string // directories to remove when nobody needs them any more
+
+	Directory    string // of its gateway: its own, so that it finds nobody else's
+	AllowDisk    bool
+	DownloadRate int64
+	Wait         time.Duration
+}
+
+// blankLine is one line of the answers: a status now and then, at the end how
+// it went.
+type blankLine struct {
+	Status *progress.Status `json:",omitempty"`
+	Result *blankResult     `json:",omitempty"`
+}
+
+// blankResult is how it went. Failure says why it ended early.
+type blankResult struct {
+	Info                            snapshot.Info
+	Files                           uint64
+	Bytes, Fetched                  int64
+	First                           []string      // folders of the first tier
+	FirstAfter, AllAfter, Restoring time.Duration // the first two from the start of the process
+	Sample                          [][]byte      // paths of the files drawn
+	SampleOf, TooLarge              int
+	RolledBack                      bool
+	NoVault                         string
+	Passed, Missing                 []string
+	Problems, Warnings              []blankProblem
+	ProblemCount, WarningCount      uint64
+	Failure                         *blankFailure
+}
+
+// blankProblem is a restore.Problem; JSON would change a path that is no UTF-8.
+type blankProblem struct {
+	Path []byte
+	Text string
+}
+
+func tellProblems(problems []restore.Problem) []blankProblem {
+	var told []blankProblem
+	for _, p := range problems {
+		told = append(told, blankProblem{[]byte(p.Path), p.Err.Error()})
+	}
+	return told
+}
+
+func toldProblems(told []blankProblem) []restore.Problem {
+	var problems []restore.Problem
+	for _, p := range told {
+		problems = append(problems, restore.Problem{Path: string(p.Path), Err: errors.New(p.Text)})
+	}
+	return problems
+}
+
+// blankFailure is an error on its way to the other process. It keeps its row in
+// the table of explanations.
+type blankFailure struct {
+	Row  int // -1 for none
+	Text string
+}
+
+func tellFailure(err error) *blankFailure {
+	f := &blankFailure{Row: -1, Text: err.Error()}
+	for i, row := range explanations {
+		if errors.Is(err, row.err) {
+			f.Row = i
+			break
+		}
+	}
+	return f
+}
+
+func (f *blankFailure) told() error {
+	if f.Row < 0 || f.Row >= len(explanations) {
+		return errors.New(f.Text)
+	}
+	return &toldError{f.Text, explanations[f.Row].err}
+}
+
+// toldError is an error that happened in another process.
+type toldError struct {
+	text string
+	kind error
+}
+
+func (e *toldError) Error() string { return e.text }
+func (e *toldError) Unwrap() error { return e.kind }

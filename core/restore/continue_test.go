@@ -1,0 +1,134 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"hiddenbackup/core/backup"
+	"hiddenbackup/core/internal/treetest"
+	"hiddenbackup/core/progress"
+	"hiddenbackup/core/restore"
+)
+
+func TestStoppedBackupContinues(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(100+i), 8<<20))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for ctx.Err() == nil && w.gateway.StoredBytes() < 80<<20 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := backup.Run(ctx, w.vault(), w.backupOptions(), nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("a stopped backup returned %v", err)
+	}
+	d, err := w.vault().Read(t.Context())
+	if err != nil || len(d.Snapshots) != 0 {
+		t.Fatalf("a stopped backup left %d snapshots, %v", len(d.Snapshots), err)
+	}
+	r := w.backup()
+	if r.Resumed == 0 || r.Sent > 110<<20 {
+		t.Errorf("the second run sent %d MiB again and used %d packs of the first", r.Sent>>20, r.Resumed)
+	}
+	got, _ := w.restore(1)
+	treetest.Same(t, w.source, got)
+}
+
+func TestRestoreFetchesOnlyWhatIsMissing(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(200+i), 4<<20))
+	}
+	w.backup()
+	got, _ := w.restore(1)
+	if err := os.Remove(filepath.Join(got, "film 07")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(got, "film 09"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.restoreTo(filepath.Dir(got), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Files != 1 || r.Present != 18 || r.Fetched > 12<<20 {
+		t.Errorf("restored %d, present %d, fetched %d MiB", r.Files, r.Present, r.Fetched>>20)
+	}
+	if len(r.Problems) != 1 || !errors.Is(r.Problems[0], restore.ErrDifferent) {
+		t.Errorf("problems: %v", r.Problems)
+	}
+	if b, _ := os.ReadFile(filepath.Join(got, "film 09")); string(b) != "mine" {
+		t.Error("a different file was overwritten")
+	}
+	if _, err := w.restoreTo(filepath.Dir(got), 1, func(o *restore.Options) { o.Overwrite = restore.OverwriteChanged }); err != nil {
+		t.Fatal(err)
+	}
+	treetest.Same(t, w.source, got)
+}
+
+func TestBackupCutOffTwiceDoesNotStartOver(t *testing.T) {
+	w := newWorld(t)
+	for i := range 24 {
+		w.write(fmt.Sprintf("film %02d", i), treetest.Random(uint64(400+i), 8<<20))
+	}
+	for _, until := range []int64{70 << 20, 130 << 20} {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for ctx.Err() == nil && w.gateway.StoredBytes() < until {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		if _, err := backup.Run(ctx, w.vault(), w.backupOptions(), nil); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a stopped backup returned %v", err)
+		}
+	}
+	r := w.backup()
+	if r.Sent > 110<<20 {
+		t.Errorf("the third run sent %d of 192 MiB again", r.Sent>>20)
+	}
+	got, _ := w.restore(1)
+	treetest.Same(t, w.source, got)
+}
+
+func TestStoppedRestoreContinuesToTheLastDetail(t *testing.T) {
+	w := newWorld(t)
+	for i := range 40 {
+		path := w.write(fmt.Sprintf("folder %02d/film", i), treetest.Random(uint64(500+i), 4<<20))
+		if err := os.Chmod(filepath.Dir(path), 0o751); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.backup()
+	dir := filepath.Join(t.TempDir(), "restored")
+	s := w.load(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	tracker := new(progress.Tracker)
+	go func() {
+		for ctx.Err() == nil && tracker.Status().Bytes < 100<<20 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	o := restore.Options{Places: restore.ResolvePlaces(s, dir)}
+	if _, err := restore.Run(ctx, w.vault(), s, o, tracker); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a stopped restore returned %v", err)
+	}
+	r, err := w.restoreTo(dir, 1)
+	if err != nil || r.ProblemCount != 0 {
+		t.Fatalf("%v, %v", err, r.Problems)
+	}
+	treetest.Same(t, w.source, filepath.Join(dir, "papers"))
+	if left, _ := filepath.Glob(filepath.Join(dir, ".hidden-backup-*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
