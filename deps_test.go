@@ -22,6 +22,7 @@ var rules = []struct {
 	{"hiddenbackup/core/vault", []string{"hiddenbackup/core/backup", "hiddenbackup/core/restore", "hiddenbackup/core/internal", "hiddenbackup/core/node"}, "the vault knows no files and no processes"},
 	{"hiddenbackup/core/backup", []string{"hiddenbackup/core/restore", "hiddenbackup/core/node", "hiddenbackup/core/manifest"}, "the write path knows nothing of the read path or of how the grid is reached"},
 	{"hiddenbackup/core/restore", []string{"hiddenbackup/core/backup", "hiddenbackup/core/node", "hiddenbackup/core/manifest"}, "the read path knows nothing of the write path or of how the grid is reached"},
+	{"hiddenbackup/core/retain", []string{"hiddenbackup/core/vault", "hiddenbackup/core/backup", "hiddenbackup/core/internal", "hiddenbackup/core/node"}, "keep rules are decided without a grid"},
 	{"hiddenbackup/core", []string{"hiddenbackup/cmd", "hiddenbackup/ui", "github.com/spf13", "github.com/gotk3"}, "core serves every front end and knows none"},
 	{"hiddenbackup/cmd/hidden-backup", []string{"hiddenbackup/ui", "github.com/gotk3", "runtime/cgo"}, "the command line builds without cgo"},
 }

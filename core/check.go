@@ -118,7 +118,10 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 	report.Elapsed = time.Since(started)
 	if owner && s.NoVault == nil {
 		report.Unrecorded = g.vault.Amend(ctx, false, func(c *vault.Config) error {
-			c.Proofs.Checked = report.proof(time.Now())
+			c.Proofs.Checked = report.proof()
+			if report.Read > 0 {
+				c.Proofs.Verified = c.Proofs.Checked
+			}
 			if report.Renewed {
 				c.Proofs.Renewed = now()
 			}
@@ -135,9 +138,9 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 // now is the time as proofs keep it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-func (r *CheckReport) proof(at time.Time) vault.Check {
+func (r *CheckReport) proof() vault.Check {
 	return vault.Check{
-		Time: at.UTC().Truncate(time.Second), Snapshot: r.Newest.Sequence, Objects: uint64(r.Objects), Packs: uint64(r.Packs), Read: uint64(r.Read),
+		Time: now(), Snapshot: r.Newest.Sequence, Objects: uint64(r.Objects), Packs: uint64(r.Packs), Read: uint64(r.Read),
 		Lost: uint64(r.States[upkeep.Lost] + len(r.Broken)), Weak: uint64(r.States[upkeep.Weak] + r.States[upkeep.Damaged]),
 		Servers: r.Worst.Servers, Operators: r.Worst.Operators,
 	}

@@ -68,9 +68,9 @@ var explanations = []struct {
 		Safe:  "Nothing was changed.",
 		Hint:  "Install the newer version and open it there.", Exit: ExitManifest}},
 	{manifest.ErrPower, Message{
-		Title: "This manifest does not allow that.",
+		Title: "This file does not give the power to do that.",
 		Safe:  "Nothing was changed.",
-		Hint:  "Use the owner's manifest.", Exit: ExitManifest}},
+		Hint:  "The line below says which kind of file it is, and which is needed.", Exit: ExitManifest}},
 	{manifest.ErrNetwork, Message{
 		Title: "The manifest names an address outside its network, so nothing was started.",
 		Safe:  "No packet was sent.",
@@ -250,7 +250,7 @@ var explanations = []struct {
 	{vault.ErrNotStored, Message{
 		Title: "What was stored did not read back the same, so no snapshot was made of it.",
 		Safe:  "Older snapshots are untouched.",
-		Hint:  "Run the backup again.", Exit: ExitFailed}},
+		Hint:  "Run the same command again.", Exit: ExitFailed}},
 	{snapshot.ErrVersion, Message{
 		Title: "This backup was made by a newer version of Hidden Backup.",
 		Safe:  "Nothing was changed.",

@@ -148,13 +148,13 @@ func (r *Readiness) Green(item Item) bool {
 		return false
 	}
 	p := r.Proofs
-	checked := p.Checked.Snapshot == newest && p.Checked.Lost == 0 && !p.Checked.Time.Before(r.Newest.Time)
+	checked := p.Checked.Snapshot == newest && p.Checked.Lost == 0
 	rehearsed := p.Rehearsed.Snapshot == newest && p.Rehearsed.Passed
 	switch item {
 	case ItemSnapshot:
 		return r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
 	case ItemReadBack:
-		return checked && p.Checked.Read > 0 || rehearsed && p.Rehearsed.Full
+		return checked && p.Verified.Snapshot == newest && p.Verified.Lost == 0 || rehearsed && p.Rehearsed.Full
 	case ItemRehearsal:
 		return rehearsed
 	case ItemRecall:

@@ -218,6 +218,7 @@ func (r *rehearsal) take(b *blankResult) error {
 
 // judge compares what was restored, unless that failed, and notes the outcome.
 func (r *rehearsal) judge(ctx context.Context, s *stage, failure error) error {
+	r.t.Show(progress.Status{Phase: progress.PhaseConnect})
 	g, err := Connect(ctx, r.c, r.access, r.t)
 	if err != nil {
 		return err

@@ -65,14 +65,14 @@ func (r *rehearsal) compare(ctx context.Context, g *Grid, s *snapshot.Snapshot, 
 		o.Select = append(slices.Clone(r.report.First), r.sample...)
 	}
 	if r.p.Full || len(o.Select) > 0 {
-		r.t.Show(progress.Status{})
+		r.t.Show(progress.Status{Phase: progress.PhaseCompare})
 		lacking := newLacking(&r.report)
 		r.report.Copy, err = restore.Compare(ctx, g.vault, s, o, restore.CompareOptions{Owners: os.Geteuid() == 0, Explain: lacking.explains}, r.t)
 		if err != nil {
 			return err
 		}
 	}
-	r.t.Show(progress.Status{})
+	r.t.Show(progress.Status{Phase: progress.PhaseCompare})
 	r.report.Live, err = r.since(ctx, g, s)
 	return err
 }

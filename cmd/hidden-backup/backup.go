@@ -171,10 +171,11 @@ func (r *ruleFlag) Set(s string) error {
 
 func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 	ctx := c.Context()
-	if pin && a.manifest == "-" {
-		return usage("--pin needs the manifest as a file to write it again")
+	read := a.manifestBytes
+	if pin {
+		read = func() ([]byte, error) { return a.rewritable("--pin") }
 	}
-	data, err := a.manifestBytes()
+	data, err := read()
 	if err != nil {
 		return err
 	}
@@ -207,14 +208,9 @@ func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 	if pinned == nil {
 		return nil
 	}
-	sealed, err := manifest.Seal(pinned, pass, nil)
+	sealed, err := manifest.SealAs(data, pinned, pass)
 	if err != nil {
 		return err
-	}
-	if isText(data) {
-		if sealed, err = manifest.Armour(sealed); err != nil {
-			return err
-		}
 	}
 	return a.saveSealed(a.manifest, sealed, pinned, true)
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -206,16 +208,22 @@ func (a *app) recallCommand() *cobra.Command {
 	}
 }
 
-// sharedCare makes a caretaker's file.
-func (a *app) sharedCare(c *cobra.Command, output, name, person string) error {
-	if person != "" {
-		if err := checkPerson(person); err != nil {
+// shareCare makes a caretaker's file.
+func (a *app) shareCare(ctx context.Context, f shareFlags) error {
+	if len(f.qr) > 0 || f.text != "" || f.copy != "" || f.to != "" {
+		return usage("--caretaker makes a file of another kind; share the manifest's copies with a command of its own")
+	}
+	if f.person != "" {
+		if err := checkPerson(f.person); err != nil {
 			return err
 		}
 	}
+	if _, err := os.Lstat(f.caretaker); err == nil {
+		return fmt.Errorf("%w: %s", manifest.ErrExists, f.caretaker)
+	}
 	var file *manifest.Caretaker
-	if err := a.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) (err error) {
-		file, err = g.ShareCare(c.Context(), a.config, name, person)
+	if err := a.withGrid(ctx, func(g *core.Grid, _ *progress.Tracker) (err error) {
+		file, err = g.ShareCare(ctx, a.config, f.label, f.person)
 		return err
 	}); err != nil {
 		return err
@@ -224,17 +232,19 @@ func (a *app) sharedCare(c *cobra.Command, output, name, person string) error {
 	if err != nil {
 		return err
 	}
-	if err := manifest.Save(output, plain); err != nil {
+	if err := manifest.Save(f.caretaker, plain); err != nil {
 		return err
 	}
 	if a.json {
-		printJSON(a.out, map[string]any{"type": "report", "command": "manifest share", "caretaker": output})
+		printJSON(a.out, map[string]any{"type": "report", "command": "manifest share", "caretaker": f.caretaker})
 		return nil
 	}
-	fmt.Fprintf(a.out, `Caretaker's file written to %s. Whoever has it can keep the backup alive with
-“hidden-backup care FILE”, and can read nothing of it: no name, no content. It does
-say which servers the backup is on, and lets its holder store there: give it to
-somebody you trust with that, over a channel that is private.
-`, shown(output))
+	fmt.Fprintf(a.out, `Written to %s: a caretaker's file.
+
+Whoever has it keeps the backup alive with “hidden-backup care FILE” and reads
+nothing of it: no name, no content. It is not sealed, because her computer works
+unattended. It tells which servers the backup is on and allows to store there:
+give it to somebody you trust with that, over a private channel.
+`, shown(f.caretaker))
 	return nil
 }

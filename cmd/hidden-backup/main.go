@@ -79,8 +79,9 @@ func (a *app) root() *cobra.Command {
 carried across a border: no files, no keys. What brings everything back is a small
 sealed manifest, kept by somebody you trust, and a passphrase in your head.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files were skipped,
-4 the manifest did not open, 5 the grid is out of reach, 130 stopped.`,
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files were skipped or
+something is weaker than planned, 4 the manifest did not open, 5 the grid is out of
+reach, 130 stopped.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -110,7 +111,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 done but some files were skipped,
 	root.AddCommand(
 		a.manifestCommand(), a.passphraseCommand(), a.statusCommand(),
 		a.backupCommand(), a.snapshotsCommand(), a.lsCommand(), a.restoreCommand(), a.compareCommand(), a.rehearseCommand(), a.blankCommand(),
-		a.checkCommand(), a.readyCommand(), a.careCommand(),
+		a.checkCommand(), a.forgetCommand(), a.readyCommand(), a.careCommand(),
 		a.gatewayCommand(), a.practiceCommand(), a.manCommand(), a.keeperCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -18,20 +19,24 @@ func (a *app) statusCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s core.Status
-			var waited error
+			var p core.Proofs
+			var waited, unread error
 			err := a.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
 				waited = g.WaitToWrite(c.Context())
 				if c.Context().Err() != nil {
 					return waited
 				}
 				var err error
-				s, err = g.Status(c.Context())
-				return err
+				if s, err = g.Status(c.Context()); err != nil || s.Usable < s.Needed {
+					return err
+				}
+				p, unread = g.Proofs(c.Context())
+				return context.Cause(c.Context())
 			})
 			if err != nil {
 				return err
 			}
-			a.printStatus(s)
+			a.printStatus(s, p, unread)
 			if s.Usable < s.Needed {
 				return waited
 			}
@@ -40,7 +45,7 @@ func (a *app) statusCommand() *cobra.Command {
 	}
 }
 
-func (a *app) printStatus(s core.Status) {
+func (a *app) printStatus(s core.Status, p core.Proofs, unread error) {
 	if a.json {
 		servers := make([]map[string]any, 0, len(s.Servers))
 		for _, v := range s.Servers {
@@ -49,9 +54,13 @@ func (a *app) printStatus(s core.Status) {
 				heard = v.LastHeard.UTC().Format(time.RFC3339)
 			}
 			servers = append(servers, map[string]any{"name": v.Name, "operator": v.Operator, "place": v.Place,
-				"connected": v.Connected, "silent": v.Silent, "last_heard": heard, "status": v.Text, "space": v.AvailableSpace})
+				"connected": v.Connected, "silent": v.Silent, "last_heard": heard, "status": v.Text, "space": v.AvailableSpace, "lease_days": v.LeaseDays})
 		}
-		printJSON(a.out, map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "to_write": s.ToWrite, "servers": servers})
+		o := map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "to_write": s.ToWrite, "servers": servers}
+		if p.Newest.Sequence > 0 {
+			o["newest"], o["newest_time"], o["leases_until"] = p.Newest.Sequence, p.Newest.Time, p.Leases
+		}
+		printJSON(a.out, o)
 		return
 	}
 	for _, v := range s.Servers {
@@ -72,6 +81,41 @@ func (a *app) printStatus(s core.Status) {
 	}
 	fmt.Fprintf(a.out, "%d of %d servers answer. Restoring needs %d, backing up %d.\n", s.Usable, len(s.Servers), s.Needed, s.ToWrite)
 	fmt.Fprintf(a.out, "A backup reaches at least %d servers, so any %d of them may vanish for good; when it reaches all, any %d may.\n", s.Happy, s.Happy-s.Needed, s.Total-s.Needed)
+	if s.Usable >= s.Needed {
+		a.printPromises(s, p, unread)
+	}
+}
+
+// printPromises says until when what is stored is kept.
+func (a *app) printPromises(s core.Status, p core.Proofs, unread error) {
+	if unread != nil {
+		fmt.Fprintf(a.err, "What the vault remembers cannot be read: %s\n", core.Explain(unread).Title)
+		return
+	}
+	if p.Newest.Sequence == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "Newest snapshot: %d of %s. Its leases last until %s.\n", p.Newest.Sequence, moment(p.Newest.Time), day(p.Leases))
+	if !p.Checked.Time.IsZero() {
+		fmt.Fprintf(a.out, "Last check: %s, snapshot %d; any %s may vanish.\n", moment(p.Checked.Time), p.Checked.Snapshot, plural(p.Checked.Servers, "server", "servers"))
+	}
+	forever, unknown := 0, 0
+	for _, v := range s.Servers {
+		switch {
+		case v.LeaseDays > 0:
+			fmt.Fprintf(a.out, "%s deletes what was not renewed for %s.\n", shown(v.Name), plural(v.LeaseDays, "day", "days"))
+		case v.LeaseDays < 0:
+			forever++
+		default:
+			unknown++
+		}
+	}
+	if forever > 0 {
+		fmt.Fprintf(a.out, "%s nothing by %s, as far as is known.\n", plural(forever, "server deletes", "servers delete"), verb(forever, "itself", "themselves"))
+	}
+	if unknown > 0 {
+		fmt.Fprintf(a.out, "Of %s it is not known whether they delete old shares.\n", plural(unknown, "server", "servers"))
+	}
 }
 
 func (a *app) gatewayCommand() *cobra.Command {

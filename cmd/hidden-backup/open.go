@@ -30,6 +30,22 @@ func (a *app) manifestBytes() ([]byte, error) {
 	return paper.Extract(data)
 }
 
+// rewritable is manifestBytes for what seals the manifest again in its place.
+func (a *app) rewritable(what string) ([]byte, error) {
+	if a.manifest == "-" {
+		return nil, usage("%s needs the manifest as a file, to write it again", what)
+	}
+	data, err := a.anyManifest()
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := paper.Extract(data)
+	if err == nil && !bytes.Equal(data, sealed) {
+		return nil, usage("%s writes the manifest again, and %s is a QR code; “manifest convert --binary -o FILE” makes a file of it", what, a.manifest)
+	}
+	return data, err
+}
+
 // open asks for the passphrase and opens the manifest.
 func (a *app) open(ctx context.Context) (*manifest.Opened, error) {
 	data, err := a.manifestBytes()

@@ -101,10 +101,10 @@ func readyText(r *core.Readiness, item core.Item) string {
 		return fmt.Sprintf("%s new and %s changed since snapshot %d.\n“backup” stores them.", plural(r.Pending.New, "file is", "files are"), count(r.Pending.Changed), r.Newest.Sequence)
 	case item == core.ItemReadBack && green && p.Rehearsed.Full && p.Rehearsed.Snapshot == r.Newest.Sequence:
 		return fmt.Sprintf("All of it was read back on %s.", moment(p.Rehearsed.Time))
-	case item == core.ItemReadBack && green && p.Checked.Read >= p.Checked.Packs:
-		return fmt.Sprintf("All of it was read back on %s.", moment(p.Checked.Time))
+	case item == core.ItemReadBack && green && p.Verified.Read >= p.Verified.Packs:
+		return fmt.Sprintf("All of it was read back on %s.", moment(p.Verified.Time))
 	case item == core.ItemReadBack && green:
-		return fmt.Sprintf("%s of %s read back on %s, and the servers had all others.", count(p.Checked.Read), plural(p.Checked.Packs, "pack was", "packs were"), moment(p.Checked.Time))
+		return fmt.Sprintf("%s of %s read back on %s, and the servers had all others.", count(p.Verified.Read), plural(p.Verified.Packs, "pack was", "packs were"), moment(p.Verified.Time))
 	case item == core.ItemRehearsal && green && p.Rehearsed.Full:
 		return fmt.Sprintf("Everything was restored as if after the journey on %s.", moment(p.Rehearsed.Time))
 	case item == core.ItemRehearsal && green:

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,11 @@ func (a *app) blankCommand() *cobra.Command {
 func (a *app) rehearse(c *cobra.Command, p core.RehearsalPlan) error {
 	ctx := c.Context()
 	var err error
+	if p.Target != "" {
+		if p.Target, err = filepath.Abs(p.Target); err != nil {
+			return err
+		}
+	}
 	if p.Manifest, err = a.manifestBytes(); err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (a *app) rehearse(c *cobra.Command, p core.RehearsalPlan) error {
 	defer clear(p.Passphrase)
 	p.Typed = a.passphraseFile == "" && a.passphraseFD < 0
 	if p.Target != "" && !a.quiet && !a.json {
-		fmt.Fprintf(a.err, "The files are restored in plain below %s.\n", shown(p.Target))
+		fmt.Fprintf(a.err, "Restoring in plain below “%s”.\n", shown(p.Target))
 	}
 	t := new(progress.Tracker)
 	stop := a.watch(t)
@@ -130,13 +136,12 @@ func (a *app) warnAboutRehearsal(r core.RehearsalReport) {
 }
 
 func (a *app) printTimes(r core.RehearsalReport) {
-	what := fmt.Sprintf("%s, %s", plural(r.Files, "file", "files"), size(r.Bytes))
+	first := ""
 	if len(r.First) > 0 {
-		fmt.Fprintf(a.out, "From nothing but the manifest and the passphrase: the first tier was there after %s, %s after %s (%s fetched).\n",
-			seconds(r.FirstAfter), what, seconds(r.AllAfter), size(r.Fetched))
-		return
+		first = fmt.Sprintf("the first tier was there after %s, ", seconds(r.FirstAfter))
 	}
-	fmt.Fprintf(a.out, "From nothing but the manifest and the passphrase: %s after %s (%s fetched).\n", what, seconds(r.AllAfter), size(r.Fetched))
+	fmt.Fprintf(a.out, "From nothing but the manifest and the passphrase %s%s (%s) after %s; %s fetched.\n",
+		first, plural(r.Files, "file", "files"), size(r.Bytes), seconds(r.AllAfter), size(r.Fetched))
 }
 
 // printProof says what was proven, and only if it was.
@@ -168,10 +173,12 @@ func (a *app) printProof(r core.RehearsalReport) {
 			fmt.Fprintf(a.out, "%s larger than %s not drawn from.\n", plural(r.TooLarge, "file", "files"), size(core.MaxSampled)+" "+verb(r.TooLarge, "was", "were"))
 		}
 	}
-	fmt.Fprintln(a.out, "--full proves it for every file.")
+	if r.Passed {
+		fmt.Fprintln(a.out, "--full proves it for every file.")
+	}
 }
 
-// printUnexplained names what should not be. Between the lines of a table.
+// printUnexplained names what should not be.
 func (a *app) printUnexplained(r core.RehearsalReport) {
 	for _, d := range head(r.Copy.Differences) {
 		fmt.Fprintf(a.err, "Came back different: %s\n", differing(d))
@@ -297,9 +304,9 @@ func rehearsalObject(r core.RehearsalReport, failed error) map[string]any {
 		"problems": problemList(r.Problems), "problem_count": r.ProblemCount,
 		"incomplete": problemList(r.Incomplete), "incomplete_count": r.IncompleteCount,
 		"copy":        map[string]any{"entries": r.Copy.Entries, "same": r.Copy.Same, "differences": rows(r.Copy.Differences), "difference_count": r.Copy.Count},
-		"live":        map[string]any{"entries": l.Entries, "bytes": l.Bytes, "left_out": l.LeftOut, "no_filters": l.NoFilters, "changed": named(l.Changed), "new": named(l.New), "removed": named(l.Removed), "skipped": named(l.Skipped), "unread": named(l.Unread), "absent": l.Absent},
+		"live":        map[string]any{"entries": l.Entries, "bytes": l.Bytes, "left_out": l.LeftOut, "no_filters": l.NoFilters, "changed": named(l.Changed), "new": named(l.New), "removed": named(l.Removed), "skipped": named(l.Skipped), "unread": named(l.Unread), "absent": append([]string{}, l.Absent...)},
 		"unexplained": rows(l.Unexplained.Differences), "unexplained_count": l.Unexplained.Count,
-		"rolled_back": r.RolledBack, "unreadable": len(r.Unreadable), "missing_folders": r.Missing,
+		"rolled_back": r.RolledBack, "unreadable": len(r.Unreadable), "missing_folders": append([]string{}, r.Missing...),
 		"in_memory": r.InMemory, "kept": r.Kept, "recorded": r.Recorded,
 	}
 	if r.Proof.Of > 0 {

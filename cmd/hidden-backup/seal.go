@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/paper"
 )
 
 func (a *app) sealCommand() *cobra.Command {
@@ -80,10 +80,7 @@ func (a *app) changeCommand() *cobra.Command {
 with the old one: replace them too.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if a.manifest == "-" {
-				return usage("changing the passphrase needs the manifest as a file")
-			}
-			data, err := a.manifestBytes()
+			data, err := a.rewritable("changing the passphrase")
 			if err != nil {
 				return err
 			}
@@ -108,14 +105,9 @@ with the old one: replace them too.`,
 			}
 			defer clear(fresh)
 			m.NextGeneration()
-			sealed, err := manifest.Seal(m, fresh, nil)
+			sealed, err := manifest.SealAs(data, m, fresh)
 			if err != nil {
 				return err
-			}
-			if isText(data) {
-				if sealed, err = manifest.Armour(sealed); err != nil {
-					return err
-				}
 			}
 			if ctx := c.Context(); ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -131,11 +123,6 @@ with the old one: replace them too.`,
 	c.Flags().IntVar(&newFD, "new-passphrase-fd", -1, "read the new passphrase from the open file descriptor `N`")
 	c.Flags().BoolVar(&choose, "choose-passphrase", false, "make the new passphrase up yourself")
 	return c
-}
-
-// isText tells the armoured form from the sealed bytes, which look random.
-func isText(data []byte) bool {
-	return !bytes.ContainsFunc(data[:min(len(data), 256)], func(r rune) bool { return r > 126 || r < 32 && r != '\n' && r != '\r' && r != '\t' })
 }
 
 func (a *app) readerCommand() *cobra.Command {
@@ -191,15 +178,15 @@ func (a *app) armourCommand() *cobra.Command {
 		Short: "Turn a sealed manifest into its text form, or back",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			data, err := a.manifestBytes()
+			data, err := a.anyManifest()
 			if err != nil {
 				return err
 			}
-			if isText(data) {
-				if data, err = manifest.Dearmour(data); err != nil {
-					return err
-				}
+			whole, err := paper.Inspect(data)
+			if err != nil {
+				return err
 			}
+			data = whole.Sealed
 			if !binary {
 				if data, err = manifest.Armour(data); err != nil {
 					return err

@@ -23,25 +23,39 @@ type shareFlags struct {
 	text string
 	copy string
 	to   string
+
+	caretaker, label, person string
 }
 
 func (a *app) shareCommand() *cobra.Command {
 	var f shareFlags
 	c := &cobra.Command{
 		Use:   "share",
-		Short: "Make copies for holders: a printed card, a QR code, text; needs no passphrase",
+		Short: "Make copies for holders: a printed card, a QR code, text; or a caretaker's file",
 		Long: `Make copies of a sealed manifest for the people who keep it: a card to print, a
 picture of a QR code, text for a message, or the file as it is. All of them are the
-same manifest under the same passphrase, and nobody can read it without that.
+same manifest under the same passphrase, and nobody can read it without that. The
+passphrase is not needed to make them.
 
   hidden-backup manifest share -m my.manifest --qr card.pdf --to "Anna. She asks for the lighthouse."`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.share(f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.caretaker != "" {
+				return a.shareCare(c.Context(), f)
+			}
+			if c.Flags().Changed("label") || f.person != "" {
+				return usage("--label and --person belong to --caretaker FILE")
+			}
+			return a.share(f)
+		},
 	}
 	c.Flags().StringArrayVar(&f.qr, "qr", nil, "write a QR code to `FILE`, by its ending .png, .svg, or .pdf for a card to print; may be repeated")
 	c.Flags().StringVar(&f.text, "text", "", "write the text form to `FILE`, for e-mail and chat")
 	c.Flags().StringVar(&f.copy, "copy", "", "write the sealed bytes to `FILE`")
 	c.Flags().StringVar(&f.to, "to", "", "print on the card whom to give it to and on what sign, in your words")
+	c.Flags().StringVar(&f.caretaker, "caretaker", "", "write a caretaker's file to `FILE`: it keeps the backup alive and reads nothing; needs the passphrase")
+	c.Flags().StringVar(&f.label, "label", "a backup to look after", "what the caretaker sees it called")
+	c.Flags().StringVar(&f.person, "person", "", "note the caretaker under this `NAME` in the list of holders")
 	return c
 }
 

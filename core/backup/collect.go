@@ -67,9 +67,6 @@ func (c *collector) step(s *step) error {
 	if s.err != nil {
 		return c.skip(e, s.err)
 	}
-	if s.first != nil {
-		c.heirs[string(s.first)] = e.Path
-	}
 	if e.Type == snapshot.TypeFile && !s.reused {
 		e.Chunks = chunks
 		e.Size = 0
@@ -79,6 +76,9 @@ func (c *collector) step(s *step) error {
 	}
 	if err := e.Validate(); err != nil {
 		return c.skip(e, err) // nothing a file system holds should end the run
+	}
+	if s.first != nil {
+		c.heirs[string(s.first)] = e.Path
 	}
 	if s.warn != nil {
 		c.report.problem(e.Path, fmt.Errorf("stored without some of its extended attributes: %w", s.warn))

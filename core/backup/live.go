@@ -24,8 +24,8 @@ func spotOf(r snapshot.ChunkRef) uint64 { return uint64(r.Offset)<<32 | uint64(r
 
 func (s *spotSet) add(r snapshot.ChunkRef) {
 	s.all = append(s.all, spotOf(r))
-	if len(s.all) >= 2*s.sorted+1024 {
-		s.settle()
+	if len(s.all) >= s.sorted+s.sorted/4+256 {
+		s.settle() // the next snapshot names most of them again
 	}
 }
 
@@ -60,8 +60,12 @@ type usage struct {
 // spot is a place in one of the new packs.
 type spot struct{ pack, offset uint32 }
 
-// mostlyDead reports whether less than half of the pack is live.
-func (u *usage) mostlyDead() bool { return !u.fixed && 2*u.live.bytes() < u.pack.Size }
+// mostlyDead reports whether less than half of the pack is live. The part of the
+// footer that a chunk takes lives with it: of a pack of tiny files it is half.
+func (u *usage) mostlyDead() bool {
+	live := u.live.bytes()
+	return !u.fixed && 2*snapshot.PackLength(len(u.live.all), live) < u.pack.Size
+}
 
 // kept is one snapshot that stays. What it takes to read its listing is held;
 // the rest of its pack table is not.

@@ -43,12 +43,16 @@ type Repacked struct {
 //	  → the same for packs of listings
 //	  → every new pack confirmed, its footer and every new listing read back
 //
+// A small pack that is live stays, too: to merge it with others would send it, and
+// listings, again for one round trip less in each check.
+//
 // It changes no snapshot: Renew says how they change, and what is missing then
 // is the link. A run that is cut off costs the new packs and nothing else. The
 // caller holds the vault's mark.
 //
-// Memory holds 8 bytes for each live chunk and 16 more for each that is moved,
-// whatever its size: a vault of ten million small files takes some 100 MB.
+// Memory holds some 10 bytes for each live chunk and 24 more for each that is
+// moved, whatever its size: a vault of ten million small files takes 100 MB, and
+// more where much is moved.
 func Repack(ctx context.Context, v *vault.Vault, keep []vault.Link, pinned *snapshot.Snapshot, t *progress.Tracker) (*Repacked, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)

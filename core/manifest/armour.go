@@ -127,8 +127,9 @@ func Dearmour(text []byte) ([]byte, error) {
 	return nil, first
 }
 
-// looksArmoured asks for the header anywhere at a line's beginning.
-func looksArmoured(data []byte) bool {
+// IsArmour tells an armoured text, whole or not, from sealed bytes: it has the header at the
+// beginning of some line.
+func IsArmour(data []byte) bool {
 	// A sealed file is binary; do not walk it as text.
 	head := data[:min(len(data), 64)]
 	if bytes.IndexByte(head, 0) >= 0 {

@@ -107,5 +107,5 @@ func (o *Opened) NeedCaretaker() (*Caretaker, error) {
 	case o.Legacy != nil:
 		return nil, errImportFirst
 	}
-	return nil, fmt.Errorf("%w: this is a %s manifest, a caretaker's file is needed", ErrPower, o.Power)
+	return nil, fmt.Errorf("%w: this is %s, a caretaker's file is needed", ErrPower, o.Power.file())
 }

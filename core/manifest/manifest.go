@@ -56,6 +56,19 @@ const (
 	PowerHolder    Power = "holder"
 )
 
+// file names the file that gives the power.
+func (p Power) file() string {
+	switch p {
+	case PowerOwner:
+		return "an owner's manifest"
+	case PowerReader:
+		return "a reader's manifest"
+	case PowerCaretaker:
+		return "a caretaker's file"
+	}
+	return "a file of another kind"
+}
+
 // Manifest is the owner's power: everything needed to back up, restore and keep alive.
 type Manifest struct {
 	Name       string    // shown to people; not unique
@@ -109,7 +122,7 @@ func (o *Opened) NeedOwner() (*Manifest, error) {
 	case o.Legacy != nil:
 		return nil, errImportFirst
 	}
-	return nil, fmt.Errorf("%w: this is a %s manifest, an owner manifest is needed", ErrPower, o.Power)
+	return nil, fmt.Errorf("%w: this is %s, an owner's manifest is needed", ErrPower, o.Power.file())
 }
 
 // NeedReader returns the read side, or ErrPower for a file that has none.
@@ -120,7 +133,7 @@ func (o *Opened) NeedReader() (*Reader, error) {
 	case o.Legacy != nil:
 		return nil, errImportFirst
 	}
-	return nil, fmt.Errorf("%w: this is a %s's file, an owner's or a reader's manifest is needed", ErrPower, o.Power)
+	return nil, fmt.Errorf("%w: this is %s, an owner's or a reader's manifest is needed", ErrPower, o.Power.file())
 }
 
 // content is what sealing o again would seal; nil for a legacy file.

@@ -140,13 +140,14 @@ func Seal(c Content, passphrase []byte, random io.Reader) ([]byte, error) {
 }
 
 // Open opens a manifest in any form: sealed bytes, armoured text, or a file of the first
-// hidden-tahoe-backup. It takes as long as Seal, and ten to thirty seconds for the last.
+// hidden-tahoe-backup. It takes as long as Seal, and ten to thirty seconds for the last. A
+// caretaker's file in plain form opens with any passphrase; plain forms of other powers do not.
 func Open(data, passphrase []byte) (*Opened, error) {
 	if len(data) > maxInput {
 		return nil, fmt.Errorf("%w: it is larger than 1 MiB", ErrNotManifest)
 	}
 	switch {
-	case looksArmoured(data):
+	case IsArmour(data):
 		sealed, err := Dearmour(data)
 		if err != nil {
 			return nil, err
@@ -158,6 +159,10 @@ func Open(data, passphrase []byte) (*Opened, error) {
 			return nil, err
 		}
 		return &Opened{Legacy: legacy}, nil
+	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
+		if opened, err := DecodePlain(data); err == nil && opened.Caretaker != nil {
+			return opened, nil
+		}
 	}
 	return openSealed(data, passphrase)
 }
@@ -209,6 +214,15 @@ func ChangePassphrase(data, old, new []byte, random io.Reader) ([]byte, error) {
 		return nil, errImportFirst
 	}
 	return Seal(c, new, random)
+}
+
+// SealAs seals c in the form that a manifest had: armour stays armour.
+func SealAs(old []byte, c Content, passphrase []byte) ([]byte, error) {
+	sealed, err := Seal(c, passphrase, nil)
+	if err != nil || !IsArmour(old) {
+		return sealed, err
+	}
+	return Armour(sealed)
 }
 
 // sealedSize reports whether a sealed file may have n bytes.

@@ -64,7 +64,7 @@ func Words(data []byte) (string, error) {
 }
 
 func sealedBytes(data []byte) ([]byte, error) {
-	if len(data) <= maxInput && looksArmoured(data) {
+	if len(data) <= maxInput && IsArmour(data) {
 		return Dearmour(data)
 	}
 	if !sealedSize(len(data)) {

@@ -31,15 +31,23 @@ func cardOf(t testing.TB, b []byte, to string) []byte {
 	return buf.Bytes()
 }
 
-var stream = regexp.MustCompile(`(?s)<<([^\n]*(?:\n/[^\n]*)*?)/Length (\d+)>>\nstream\n`)
+var length = regexp.MustCompile(`/Length (\d+)`)
 
 // opened returns the text and the pictures of a PDF, page content in order.
 func opened(t testing.TB, pdf []byte) (text string, pictures [][]byte) {
 	t.Helper()
-	for _, m := range stream.FindAllSubmatchIndex(pdf, -1) {
-		dict := string(pdf[m[2]:m[3]])
-		n, _ := strconv.Atoi(string(pdf[m[4]:m[5]]))
-		data := pdf[m[1] : m[1]+n]
+	for rest := pdf; ; {
+		before, after, ok := bytes.Cut(rest, []byte(">>\nstream\n"))
+		if !ok {
+			return text, pictures
+		}
+		dict := string(before[bytes.LastIndex(before, []byte(" obj\n")):])
+		n, err := strconv.Atoi(length.FindStringSubmatch(dict)[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := after[:n]
+		rest = after[n:]
 		if strings.Contains(dict, "/Subtype /Image") {
 			pictures = append(pictures, pngAgain(t, dict, data))
 			continue
@@ -56,7 +64,6 @@ func opened(t testing.TB, pdf []byte) (text string, pictures [][]byte) {
 			text += s[1] + "\n"
 		}
 	}
-	return text, pictures
 }
 
 // pngAgain makes a PNG of a picture in a PDF, which is one without its header.
@@ -86,12 +93,10 @@ func pngAgain(t testing.TB, dict string, data []byte) []byte {
 }
 
 func TestCardHoldsTheManifestTwice(t *testing.T) {
-	for _, n := range sizes[:4] {
+	for _, n := range sizes[:2] {
 		b := sealed(n)
 		text, pictures := opened(t, cardOf(t, b, "Anna"))
-		if got, err := manifest.Dearmour([]byte(text)); err == nil && bytes.Equal(got, b) {
-			// The columns are written one after the other, so the text is in order.
-		} else {
+		if got, err := manifest.Dearmour([]byte(text)); err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%d bytes: the text form: %v", n, err)
 		}
 		var all []string
@@ -133,23 +138,18 @@ func TestCardTellsNothingOfTheMachine(t *testing.T) {
 	pdf := cardOf(t, sealed(2048), "Отдайте Анне")
 	text, _ := opened(t, pdf)
 	whole := string(pdf) + text
-	banned := []string{"FPDF", "fpdf", "/Producer", "/Creator", "/Author", "/Title", "/ID", "/home", "/usr", "/tmp", "dejavu", "1509", "15:09", "1409"}
-	if name, err := os.Hostname(); err == nil && len(name) > 3 {
+	banned := []string{"FPDF", "fpdf", "/Producer", "/Creator", "/Author", "/Title", "/home/", "/usr/", "DejaVu", "dejavu"}
+	if name, err := os.Hostname(); err == nil {
 		banned = append(banned, name)
 	}
-	if u, err := user.Current(); err == nil && len(u.Username) > 3 {
+	if u, err := user.Current(); err == nil {
 		banned = append(banned, u.Username)
 	}
 	if dir, err := os.Getwd(); err == nil {
 		banned = append(banned, dir)
 	}
-	// Compressed bytes hold any two letters by chance, not six.
 	for _, s := range banned {
-		in := whole
-		if len(s) < 6 {
-			in = regexp.MustCompile(`(?s)stream\n.*?endstream`).ReplaceAllString(string(pdf), "") + text
-		}
-		if strings.Contains(in, s) && !strings.Contains(strings.ToUpper(text), "CHECK "+s) {
+		if len(s) > 3 && strings.Contains(whole, s) {
 			t.Errorf("it holds %q", s)
 		}
 	}
@@ -168,6 +168,7 @@ func TestCardTellsNothingOfTheMachine(t *testing.T) {
 }
 
 func TestCardGrowsWithItsText(t *testing.T) {
+	slow(t)
 	pages := func(b []byte, to string) int {
 		return strings.Count(string(cardOf(t, b, to)), "/Type /Page\n")
 	}

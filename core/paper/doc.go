@@ -51,5 +51,5 @@
 // PNG and JPEG, at most 32 MiB and 64 million pixels, which is asked before any is decoded. A
 // picture is cut along its white gaps, which finds all codes of a scan or a screenshot, and
 // then looked at whole in several sizes, which finds those of a photograph; turned, aslant, bent
-// and dim ones too. It ends after fifteen seconds at the latest, give or take one look.
+// and dim ones too. It ends fifteen seconds after it last found anything, give or take one look.
 package paper

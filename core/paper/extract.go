@@ -66,8 +66,8 @@ func Load(path string) ([]byte, error) {
 }
 
 // Extract returns the sealed bytes that a picture of QR codes or their text holds, and anything
-// else as it is: that is for the manifest package. It takes up to fifteen seconds and some
-// hundred megabytes for a large picture without a code.
+// else as it is: that is for the manifest package. A large picture without a code takes some
+// hundred megabytes and, if it was made for that, fifteen seconds and more.
 func Extract(data []byte) ([]byte, error) {
 	_, out, err := extract(data)
 	return out, err

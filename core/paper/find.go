@@ -12,9 +12,12 @@ import (
 )
 
 const (
-	// patience ends the search in a picture. Most take a second; this much takes one that holds
-	// no code, or has been made to be slow.
+	// patience ends the search in a picture when it has found nothing new for so long. Most take
+	// less than a second; this much takes one that has been made to be slow.
 	patience = 15 * time.Second
+
+	// longest ends it in any case. Sixty-four codes take three seconds on a machine of today.
+	longest = time.Minute
 
 	// maxCentres is how many candidates for a code's corners are tried in one picture: the work
 	// grows with their third power. A page full of our codes has about 200.
@@ -35,13 +38,15 @@ var sides = []int{1600, 2400, 1000, 3600}
 type search struct {
 	texts  []string
 	enough func(texts []string) bool
-	until  time.Time
+	until  time.Time // patience, from the last code found
+	end    time.Time
 }
 
 // findCodes returns the texts of the QR codes in a picture. It stops when enough says so, when
 // everything was tried, or when patience is over.
 func findCodes(g *image.Gray, enough func(texts []string) bool) []string {
-	s := &search{enough: enough, until: time.Now().Add(patience)}
+	now := time.Now()
+	s := &search{enough: enough, until: now.Add(patience), end: now.Add(longest)}
 	for _, area := range areas(g) {
 		if s.over() {
 			return s.texts
@@ -61,7 +66,12 @@ func findCodes(g *image.Gray, enough func(texts []string) bool) []string {
 }
 
 func (s *search) over() bool {
-	return time.Now().After(s.until) || len(s.texts) > 0 && s.enough(s.texts)
+	return s.late() || len(s.texts) > 0 && s.enough(s.texts)
+}
+
+func (s *search) late() bool {
+	now := time.Now()
+	return now.After(s.until) || now.After(s.end)
 }
 
 // tolerant runs f. The decoder is another's work on hostile input, so a panic in it means no
@@ -122,7 +132,7 @@ func (s *search) lookAt(b gozxing.Binarizer) {
 func (s *search) centres(bits *gozxing.BitMatrix) ([]*detector.FinderPattern, []*detector.FinderPatternInfo) {
 	seen := 0
 	finder := multi.NewMultiFinderPatternFinder(bits, func(gozxing.ResultPoint) {
-		if seen++; seen > maxCentres || time.Now().After(s.until) {
+		if seen++; seen > maxCentres || s.late() {
 			panic("too much to look at")
 		}
 	})
@@ -143,6 +153,7 @@ func (s *search) decode(modules *gozxing.BitMatrix) bool {
 	}
 	if text := result.GetText(); !slices.Contains(s.texts, text) {
 		s.texts = append(s.texts, text)
+		s.until = time.Now().Add(patience)
 	}
 	return true
 }

@@ -6,8 +6,24 @@ import (
 	"image/jpeg"
 	"math"
 	"math/rand/v2"
+	"runtime/debug"
+	"slices"
 	"testing"
 )
+
+// raced asks whether the race detector is on. It makes work on pictures fifteen times slower,
+// and nothing in this package runs beside something else.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() || raced() {
+		t.Skip("it takes long, and much longer under the race detector")
+	}
+}
 
 // photo is what a camera does to a sheet of paper.
 type photo struct {

@@ -71,16 +71,36 @@ func decodePicture(data []byte) (g *image.Gray, err error) {
 func grey(img image.Image) *image.Gray {
 	from := img.Bounds()
 	g := image.NewGray(image.Rect(0, 0, from.Dx(), from.Dy()))
-	if photo, ok := img.(*image.YCbCr); ok {
+	draw.Draw(g, g.Rect, image.White, image.Point{}, draw.Src)
+	switch img := img.(type) { // the two usual ones, quickly
+	case *image.YCbCr:
 		for y := range g.Rect.Dy() {
-			start := photo.YOffset(from.Min.X, from.Min.Y+y)
-			copy(g.Pix[y*g.Stride:(y+1)*g.Stride], photo.Y[start:])
+			start := img.YOffset(from.Min.X, from.Min.Y+y)
+			copy(g.Pix[y*g.Stride:(y+1)*g.Stride], img.Y[start:])
+		}
+		return g
+	case *image.Paletted:
+		shades := make([]uint8, 256)
+		for i, c := range img.Palette {
+			shades[i] = onWhite(c)
+		}
+		for y := range g.Rect.Dy() {
+			start := img.PixOffset(from.Min.X, from.Min.Y+y)
+			for x, index := range img.Pix[start : start+g.Rect.Dx()] {
+				g.Pix[y*g.Stride+x] = shades[index]
+			}
 		}
 		return g
 	}
-	draw.Draw(g, g.Rect, image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(g, g.Rect, img, from.Min, draw.Over)
 	return g
+}
+
+// onWhite is the shade of a colour with white behind it.
+func onWhite(c color.Color) uint8 {
+	r, g, b, a := c.RGBA()
+	white := 0xffff - a
+	return color.GrayModel.Convert(color.RGBA64{uint16(r + white), uint16(g + white), uint16(b + white), 0xffff}).(color.Gray).Y
 }
 
 // fit returns the area of g, scaled down so that its longer side is at most side. A pixel of the

@@ -20,11 +20,14 @@ import (
 // keep memory and temporary files flat. A file larger than a window has one of
 // its own, and is on the disk up to the last syncBytes of it: so much a power
 // cut may cost.
+var (
+	windowBytes int64 = 64 << 20 // sealed
+	syncBytes   int64 = 64 << 20
+)
+
 const (
-	windowBytes = 64 << 20 // sealed
 	windowFiles = 4096
 	filesAtOnce = 4
-	syncBytes   = 64 << 20
 )
 
 // file is one file under way.

@@ -80,9 +80,15 @@ func (k *Keys) NewPack(buf []byte) *PackBuilder {
 // ID returns the pack's name.
 func (p *PackBuilder) ID() PackID { return p.id }
 
+// PackLength is how long a pack of so many chunks gets at most, before padding;
+// sealed is the length of all of them together.
+func PackLength(chunks int, sealed int64) int64 {
+	return sealed + footerFixed + int64(chunks)*footerEntry + trailerSize
+}
+
 // Fits reports whether a sealed chunk of n bytes still has room.
 func (p *PackBuilder) Fits(n int) bool {
-	return len(p.buf)+n+footerFixed+(len(p.chunks)+1)*footerEntry+trailerSize <= PackSize
+	return PackLength(len(p.chunks)+1, int64(len(p.buf)+n)) <= PackSize
 }
 
 // Add places a sealed chunk that Fits and returns where it is.

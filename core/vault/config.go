@@ -28,7 +28,8 @@ type Config struct {
 // those of the machine that found out, in whole seconds; zero is never.
 type Proofs struct {
 	_         struct{} `cbor:",toarray"`
-	Checked   Check
+	Checked   Check     // the last round
+	Verified  Check     // the last one that read packs
 	Renewed   time.Time // the leases of everything
 	Rehearsed Rehearsal
 	Recalled  time.Time // the passphrase, typed from memory
