@@ -27,10 +27,12 @@ demo: deps build
 	@scripts/demo
 
 # The race detector needs a C compiler, which make deps installs. The packages
-# run one after another: each starts a grid of its own.
+# run one after another: each starts a grid of its own. Pictures are too slow
+# under the race detector, so most of their tests run without it.
 .PHONY: test
 test: deps
 	HIDDEN_BACKUP_REQUIRE_GRID=1 $(GO) test -race -p 1 -timeout 20m ./...
+	$(GO) test ./core/paper
 
 .PHONY: lint
 lint:

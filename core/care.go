@@ -83,6 +83,9 @@ type CareReport struct {
 	List error
 }
 
+// Err is what CheckReport.Err is.
+func (r *CareReport) Err() error { return lossOf(r.Report, 0) }
+
 // Care checks everything, repairs what Tahoe can and renews all leases; with
 // verify it fetches every share, too.
 func (k *Custody) Care(ctx context.Context, verify bool, t *progress.Tracker) (CareReport, error) {

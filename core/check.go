@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"hiddenbackup/core/progress"
@@ -49,8 +50,19 @@ type CheckReport struct {
 // ErrLost: something the backup needs cannot be read any more.
 var ErrLost = errors.New("something the backup needs cannot be read any more")
 
-// Lost reports whether something cannot be read.
-func (r *CheckReport) Lost() bool { return r.States[upkeep.Lost] > 0 || len(r.Broken) > 0 }
+// Err is ErrLost when something cannot be read, or ErrTooFewServers when that
+// may be because servers are away.
+func (r *CheckReport) Err() error { return lossOf(r.Report, len(r.Broken)) }
+
+func lossOf(r upkeep.Report, broken int) error {
+	switch {
+	case r.States[upkeep.Lost]+broken == 0:
+		return nil
+	case r.Away > 0:
+		return fmt.Errorf("%w: %d of them are away, and what could not be read may be there", ErrTooFewServers, r.Away)
+	}
+	return ErrLost
+}
 
 // Weak reports whether something is worse than planned and can be read.
 func (r *CheckReport) Weak() bool {
@@ -185,6 +197,9 @@ func (g *Grid) replace(ctx context.Context, s *Snapshots, report *CheckReport, t
 		switch f.Object.Kind {
 		case vault.KindPack:
 			fresh, err := g.vault.ReplacePack(ctx, f.Object.Pack, t.Moved)
+			if err != nil && vault.Unreadable(err) && ctx.Err() == nil {
+				continue // the report still names it
+			}
 			if err != nil {
 				return err
 			}

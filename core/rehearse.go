@@ -149,12 +149,16 @@ func (r *rehearsal) target() error {
 	return outside(r.p.Target, live)
 }
 
-func (r *rehearsal) run(ctx context.Context) error {
+func (r *rehearsal) run(ctx context.Context) (err error) {
 	s, err := newStage(r.c, r.p.Target)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer func() {
+		if cerr := s.close(); err == nil {
+			err = cerr
+		}
+	}()
 	r.report.InMemory = node.MemoryBacked(s.target)
 	q := blankRequest{
 		Manifest: r.p.Manifest, Passphrase: r.p.Passphrase, Snapshot: r.p.Snapshot, Full: r.p.Full,

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,10 +78,14 @@ func (s *stage) keep() (string, error) {
 }
 
 // close removes what the blank computer did not remove itself.
-func (s *stage) close() {
+func (s *stage) close() error {
+	var errs []error
 	for _, d := range s.scratch {
-		d.Close()
+		if err := d.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("removing what was restored: %w", err))
+		}
 	}
+	return errors.Join(errs...)
 }
 
 // player is the process that plays the blank computer.

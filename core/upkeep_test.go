@@ -101,7 +101,7 @@ func TestRealBackupIsKeptAlive(t *testing.T) {
 		}
 		return report
 	}
-	if c := check(CheckPlan{}); c.Lost() || c.Weak() || c.Worst.Servers != 3 || c.Worst.Operators != 0 || c.Servers != 6 || c.Newest.Sequence != 1 || c.Packs < 2 {
+	if c := check(CheckPlan{}); c.Err() != nil || c.Weak() || c.Worst.Servers != 3 || c.Worst.Operators != 0 || c.Servers != 6 || c.Newest.Sequence != 1 || c.Packs < 2 {
 		t.Errorf("fresh: %+v", c)
 	}
 
@@ -156,10 +156,10 @@ func TestRealBackupIsKeptAlive(t *testing.T) {
 		t.Errorf("a check without reading claims to know: %+v", c.States)
 	}
 	c := check(CheckPlan{Download: true, Repair: true, Renew: true})
-	if c.Lost() || c.Weak() || len(c.Replaced) == 0 || len(c.Reissued) != 2 || !c.Renewed {
+	if c.Err() != nil || c.Weak() || len(c.Replaced) == 0 || len(c.Reissued) != 2 || !c.Renewed {
 		t.Errorf("rotten: replaced %v, reissued %v, %+v", c.Replaced, c.Reissued, c.States)
 	}
-	if c := check(CheckPlan{Download: true}); c.Lost() || c.Weak() || c.Read != c.Packs {
+	if c := check(CheckPlan{Download: true}); c.Err() != nil || c.Weak() || c.Read != c.Packs {
 		t.Errorf("after the repair: %+v", c.Report)
 	}
 	if cared := care(); len(cared.Findings) != 0 || cared.Objects < c.Objects {

@@ -14,12 +14,8 @@ import (
 	"hiddenbackup/core/upkeep"
 )
 
-const (
-	// careEvery is a quarter of a lease: three rounds may fail in a row.
-	careEvery = 7 * 24 * time.Hour
-	// careAgain is after how long a round that failed is tried again.
-	careAgain = time.Hour
-)
+// careAgain is after how long a round that failed is tried again.
+const careAgain = time.Hour
 
 func (a *app) careCommand() *cobra.Command {
 	var every string
@@ -51,6 +47,7 @@ each round. With --once it makes one round and ends, for a timer to start again:
 		},
 	}
 	f := c.Flags()
+	// A quarter of a lease: three rounds may fail in a row.
 	f.StringVar(&every, "every", "7d", "how long to wait between rounds: 12h, 7d, 2w")
 	f.BoolVar(&once, "once", false, "make one round and end")
 	f.BoolVar(&verify, "verify", false, "fetch every share and verify it")
@@ -115,10 +112,7 @@ func (a *app) careOnce(ctx context.Context, file *manifest.Caretaker, verify boo
 	}
 	a.printCare(r, file)
 	a.skipped = r.List != nil || r.States[upkeep.Weak]+r.States[upkeep.Damaged] > 0
-	if r.States[upkeep.Lost] > 0 {
-		return core.ErrLost
-	}
-	return nil
+	return r.Err()
 }
 
 func (a *app) careRound(ctx context.Context, file *manifest.Caretaker, verify bool, t *progress.Tracker) (core.CareReport, error) {
@@ -156,7 +150,12 @@ func (a *app) printCare(r core.CareReport, file *manifest.Caretaker) {
 	if n := r.States[upkeep.Damaged]; n > 0 {
 		line += fmt.Sprintf(", %d with corrupt shares (the owner must run “check --download --repair”)", n)
 	}
-	if n := r.States[upkeep.Lost]; n > 0 {
+	if r.Away > 0 {
+		line += fmt.Sprintf(", %s away", plural(r.Away, "server", "servers"))
+	}
+	if n := r.States[upkeep.Lost]; n > 0 && r.Away > 0 {
+		line += fmt.Sprintf(", %d not to be read without them", n)
+	} else if n > 0 {
 		line += fmt.Sprintf(", %d LOST (tell the owner)", n)
 	}
 	if r.States[upkeep.Lost] == 0 {

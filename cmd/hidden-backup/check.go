@@ -67,11 +67,8 @@ func (a *app) check(c *cobra.Command, p core.CheckPlan) error {
 	} else {
 		a.printCheck(r, p)
 	}
-	if r.Lost() {
-		return core.ErrLost
-	}
 	a.skipped = r.Weak()
-	return nil
+	return r.Err()
 }
 
 func (a *app) printCheckJSON(r core.CheckReport) {
@@ -85,7 +82,7 @@ func (a *app) printCheckJSON(r core.CheckReport) {
 	}
 	o := map[string]any{
 		"type": "report", "command": "check", "objects": r.Objects, "packs": r.Packs, "bytes": r.Bytes, "read": r.Read, "states": r.States,
-		"snapshots": r.Snapshots, "newest": r.Newest.Sequence, "broken": broken, "servers": r.Servers, "worst": findingObject(r.Worst),
+		"snapshots": r.Snapshots, "newest": r.Newest.Sequence, "broken": broken, "servers": r.Servers, "away": r.Away, "worst": findingObject(r.Worst),
 		"findings": findings, "replaced": r.Replaced, "reissued": r.Reissued, "renewed": r.Renewed, "rolled_back": r.RolledBack,
 		"stale_pin": r.Stale, "seconds": r.Elapsed.Seconds(),
 	}
@@ -131,6 +128,9 @@ func (a *app) printCheck(r core.CheckReport, p core.CheckPlan) {
 	}
 	if len(r.Reissued) > 0 {
 		fmt.Fprintf(a.out, "%s now %s the new place.\n", numbered("Snapshot", "Snapshots", r.Reissued), verb(len(r.Reissued), "names", "name"))
+	}
+	if r.Away > 0 {
+		fmt.Fprintf(a.out, "%s away.\n", plural(r.Away, "server is", "servers are"))
 	}
 	a.printMargin(r.Worst)
 	switch {

@@ -91,10 +91,7 @@ func (a *app) printRehearsal(r core.RehearsalReport, failed error) {
 		return
 	}
 	a.warnAboutRehearsal(r)
-	for _, p := range head(r.Problems) {
-		fmt.Fprintf(a.err, "Not restored: %s: %v\n", shown(p.Path), p.Err)
-	}
-	a.more(r.ProblemCount)
+	a.printNotRestored(r)
 	if failed != nil {
 		return
 	}
@@ -106,7 +103,7 @@ func (a *app) printRehearsal(r core.RehearsalReport, failed error) {
 	fmt.Fprintf(a.out, "Rehearsal %s: snapshot %d of %s.\n", verdict, r.Info.Sequence, r.Info.Time.Local().Format("2 January 2006 15:04"))
 	a.printTimes(r)
 	a.printProof(r)
-	a.printSince(r.Live, r.Full)
+	a.printSince(r.Live, r)
 	a.lacking(r.Info)
 	switch {
 	case r.Kept != "" && r.InMemory:
@@ -178,6 +175,27 @@ func (a *app) printProof(r core.RehearsalReport) {
 	}
 }
 
+// printNotRestored names files by what they lack: a lost pack is one reason for
+// many of them.
+func (a *app) printNotRestored(r core.RehearsalReport) {
+	var reasons []string
+	paths := make(map[string][]string)
+	for _, p := range r.Problems {
+		reason := p.Err.Error()
+		if paths[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		paths[reason] = append(paths[reason], p.Path)
+	}
+	for _, reason := range head(reasons) {
+		n := uint64(len(paths[reason]))
+		fmt.Fprintf(a.err, "Not restored: %s.\n  (%s)\n", some(n, paths[reason]), reason)
+	}
+	if r.ProblemCount > 1 {
+		fmt.Fprintf(a.err, "%s were not restored in all.\n", count(r.ProblemCount))
+	}
+}
+
 // printUnexplained names what should not be.
 func (a *app) printUnexplained(r core.RehearsalReport) {
 	for _, d := range head(r.Copy.Differences) {
@@ -210,7 +228,7 @@ func differing(d restore.Differing) string {
 }
 
 // printSince says what happened to the live folders after the snapshot.
-func (a *app) printSince(s core.Since, full bool) {
+func (a *app) printSince(s core.Since, r core.RehearsalReport) {
 	if len(s.Absent) > 0 {
 		fmt.Fprintf(a.out, "Not on this computer, so not compared: %s.\n", some(uint64(len(s.Absent)), s.Absent))
 	}
@@ -234,9 +252,12 @@ func (a *app) printSince(s core.Since, full bool) {
 		fmt.Fprintln(a.out, "Back up again before you wipe: what is new or changed is not in this snapshot.")
 		return
 	}
-	if s.Unexplained.Count+s.Skipped.Count == 0 && full {
+	if !r.Passed || s.Skipped.Count > 0 || s.NoFilters {
+		return
+	}
+	if r.Full {
 		fmt.Fprintf(a.out, "Your files are all in it, as they are now: %s, %s compared.\n", plural(s.Entries, "entry", "entries"), size(s.Bytes))
-	} else if s.Unexplained.Count+s.Skipped.Count == 0 {
+	} else {
 		fmt.Fprintf(a.out, "Your files are all in it, as they are now: %s by name, size and time, and %s of content.\n", plural(s.Entries, "entry", "entries"), size(s.Bytes))
 	}
 }

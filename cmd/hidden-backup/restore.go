@@ -155,7 +155,7 @@ func (a *app) printRestore(r restore.Report, failed error) {
 	if a.json {
 		printJSON(a.out, map[string]any{
 			"type": "report", "command": "restore", "done": failed == nil, "snapshot": r.Info.Sequence, "files": r.Files, "folders": r.Folders,
-			"links": r.Links, "others": r.Others, "bytes": r.Bytes, "present": r.Present, "present_bytes": r.PresentBytes, "fetched": r.Fetched,
+			"links": r.Links, "others": r.Others, "bytes": r.Bytes, "present": r.Present, "present_bytes": r.PresentBytes, "fetched": r.Fetched, "continued": r.Continued,
 			"problems": problemList(r.Problems), "problem_count": r.ProblemCount,
 			"warnings": problemList(r.Warnings), "warning_count": r.WarningCount, "seconds": r.Elapsed.Seconds(),
 		})
@@ -175,6 +175,9 @@ func (a *app) printRestore(r restore.Report, failed error) {
 		}
 		fmt.Fprintf(a.out, "Restored %s, %s, from snapshot %d of %s, in %s.\n",
 			what, size(r.Bytes), r.Info.Sequence, r.Info.Time.Local().Format("2 January 2006 15:04"), seconds(r.Elapsed))
+	}
+	if r.Continued > 0 {
+		fmt.Fprintf(a.out, "Continued unfinished files: %s of them stood already and were right.\n", size(r.Continued))
 	}
 	if r.Present > 0 {
 		fmt.Fprintf(a.out, "%s already there with the right content.\n", plural(r.Present, "entry was", "entries were"))

@@ -348,7 +348,9 @@ func TestLogThatGrowsFasterThanItIsReadDoesNotHoldTheRunUp(t *testing.T) {
 	r, err := backup.Run(ctx, v, folder(root), nil)
 	cancel()
 	<-done
-	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], backup.ErrChanging) {
-		t.Errorf("%v, problems %v", err, r.Problems)
+	// Whether the second look finds it changed again is between two writers and
+	// the disk; that the run ends with the file in it is not.
+	if err != nil || r.Info.Totals.Files != 1 || len(r.Problems) > 1 || len(r.Problems) == 1 && !errors.Is(r.Problems[0], backup.ErrChanging) {
+		t.Errorf("%v, %d files, problems %v", err, r.Info.Totals.Files, r.Problems)
 	}
 }

@@ -105,7 +105,7 @@ func (r *repack) read(ctx context.Context, links []vault.Link) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil && !unreadable(err):
+		case err != nil && !vault.Unreadable(err):
 			return err
 		case err != nil:
 			r.report.Left = append(r.report.Left, err)

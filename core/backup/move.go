@@ -41,7 +41,7 @@ func (r *repack) thin(ctx context.Context, packs []*usage, to *packer) error {
 			if gctx.Err() != nil {
 				return context.Cause(gctx)
 			}
-			if err != nil && unreadable(err) {
+			if err != nil && vault.Unreadable(err) {
 				r.report.Left = append(r.report.Left, err)
 				return nil
 			}

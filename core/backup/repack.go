@@ -13,7 +13,6 @@ import (
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
-	"hiddenbackup/tahoeclient"
 )
 
 // RepackReport says what Repack did.
@@ -249,13 +248,4 @@ func (r *repack) renewed(s *snapshot.Snapshot) *snapshot.Snapshot {
 		}
 	}
 	return fresh
-}
-
-// unreadable reports whether an error is about one object, and not about the
-// grid as a whole.
-func unreadable(err error) bool {
-	return slices.ContainsFunc([]error{
-		snapshot.ErrSeal, snapshot.ErrChunk, snapshot.ErrFormat,
-		tahoeclient.ErrGone, tahoeclient.ErrNotEnoughShares,
-	}, func(e error) bool { return errors.Is(err, e) })
 }

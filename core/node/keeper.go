@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hiddenbackup/core/internal/process"
+	"hiddenbackup/core/internal/rundir"
 )
 
 // A kept gateway or practice grid belongs to a process of its own, the
@@ -77,13 +78,13 @@ func keepGateway(ctx context.Context, id string, cfg GatewayConfig, ready func(*
 	if err != nil {
 		return err
 	}
-	lock, err := tryLock(lockPath(dir, id))
+	lock, err := rundir.TryLock(lockPath(dir, id))
 	if err != nil {
 		return alreadyRunning("keeping the gateway", err)
 	}
 	defer func() {
-		os.Remove(lock.Name()) // before it is released: see tryLock
-		unlock(lock)
+		os.Remove(lock.Name()) // before it is released: see rundir.TryLock
+		rundir.Unlock(lock)
 	}()
 	g, err := StartGateway(ctx, cfg)
 	if err != nil {
@@ -107,7 +108,7 @@ func keepGateway(ctx context.Context, id string, cfg GatewayConfig, ready func(*
 }
 
 func alreadyRunning(doing string, err error) error {
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, rundir.ErrLocked) {
 		return ErrAlreadyRunning
 	}
 	return fmt.Errorf("%s: %w", doing, err)
@@ -172,12 +173,12 @@ func findNote(dir, id string) (n note, path string, err error) {
 	if err := checkID(id); err != nil {
 		return note{}, "", err
 	}
-	dirs := runtimeCandidates()
+	dirs := rundir.Candidates()
 	if dir != "" {
 		dirs = []string{dir}
 	}
 	for _, d := range dirs {
-		if checkPrivate(d) != nil {
+		if rundir.CheckPrivate(d) != nil {
 			continue // not there, or somebody else's: ours is not in it
 		}
 		if n, ok := readNote(notePath(d, id)); ok {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"hiddenbackup/core/internal/rundir"
 )
 
 // ErrNoPractice means that there is no practice grid in that directory, or that none is running.
@@ -109,10 +111,10 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return nil, fmt.Errorf("making the practice grid's directory: %w", err)
 	}
-	if err := privateDir(dir); err != nil {
+	if err := rundir.Private(dir); err != nil {
 		return nil, err
 	}
-	lock, err := tryLock(filepath.Join(dir, lockName))
+	lock, err := rundir.TryLock(filepath.Join(dir, lockName))
 	if err != nil {
 		return nil, alreadyRunning("locking the practice grid", err)
 	}
@@ -121,7 +123,7 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	if err := p.plan(cfg); err != nil {
-		unlock(lock)
+		rundir.Unlock(lock)
 		return nil, err
 	}
 	if err := p.startAll(ctx); err != nil {
@@ -319,6 +321,6 @@ func (p *Practice) Close() error {
 		}()
 	}
 	group.Wait()
-	unlock(p.lock)
+	rundir.Unlock(p.lock)
 	return nil
 }

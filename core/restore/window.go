@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"hiddenbackup/core/internal/localfs"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
-	"hiddenbackup/tahoeclient"
 )
 
 // A window is what is planned, fetched, synced and renamed together. Its bounds
@@ -176,7 +174,7 @@ func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
 		}
 		return nil
 	})
-	if err == nil || ctx.Err() != nil || !contentLost(err) {
+	if err == nil || ctx.Err() != nil || !vault.Unreadable(err) {
 		return err
 	}
 	// Servers that are away are no reason to call files lost.
@@ -191,12 +189,6 @@ func (w *window) fetch(ctx context.Context, r *run, rng vault.Range) error {
 		}
 	}
 	return nil
-}
-
-// contentLost tells a pack that is lost or damaged from a grid that fails.
-func contentLost(err error) bool {
-	return errors.Is(err, tahoeclient.ErrGone) || errors.Is(err, tahoeclient.ErrNotEnoughShares) ||
-		errors.Is(err, snapshot.ErrSeal) || errors.Is(err, snapshot.ErrChunk) || errors.Is(err, snapshot.ErrFormat)
 }
 
 // commit gives files their metadata and, once all are on the disk, their names.

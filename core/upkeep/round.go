@@ -27,7 +27,7 @@ type Options struct {
 	Repair bool // have missing shares made again
 	Renew  bool // renew the lease on every share
 	// Read, if set, is called for each verified pack and proves that its
-	// content can be used.
+	// content can be used. An error that is not vault.Unreadable ends the round.
 	Read func(context.Context, vault.Object) error
 	// Operator names who runs a server, "" for unknown; nil knows nobody.
 	Operator func(serverID string) string
@@ -77,6 +77,7 @@ type Report struct {
 	// Worst is the object that may lose the fewest servers.
 	Worst   Finding
 	Servers int // distinct servers that hold something
+	Away    int // servers that did not answer at the end
 	Renewed bool
 	Elapsed time.Duration
 }
@@ -113,6 +114,9 @@ func Round(ctx context.Context, client *tahoeclient.Client, objects []vault.Obje
 		err = context.Cause(ctx)
 	}
 	report := r.report()
+	if grid, gerr := client.Grid(ctx); gerr == nil {
+		report.Away = len(grid.Servers) - grid.Usable()
+	}
 	report.Renewed = o.Renew && err == nil
 	report.Elapsed = time.Since(started)
 	return report, err
@@ -179,6 +183,9 @@ func (r *round) object(ctx context.Context, i int, object vault.Object) (Finding
 			if err := r.o.Read(ctx, object); err != nil {
 				if ctx.Err() != nil {
 					return Finding{}, context.Cause(ctx)
+				}
+				if !vault.Unreadable(err) {
+					return Finding{}, err
 				}
 				f.State, f.Servers, f.Operators, f.Err, f.Read = Lost, 0, min(f.Operators, 0), err, false
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hiddenbackup/core/progress"
+	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 	"hiddenbackup/tahoeclient/tahoetest"
@@ -77,7 +78,7 @@ func TestRoundRepairsAndRenews(t *testing.T) {
 // What nothing but a read finds out: shares that are whole and hold rubbish.
 func TestPackThatDoesNotOpenIsLost(t *testing.T) {
 	_, client, objects := newObjects(t, 3)
-	broken := errors.New("it does not open")
+	broken := fmt.Errorf("it does not open: %w", snapshot.ErrSeal)
 	r, err := Round(t.Context(), client, objects, Options{Verify: true, Read: func(_ context.Context, o vault.Object) error {
 		if o.Name == "pack 2" {
 			return broken
@@ -86,6 +87,17 @@ func TestPackThatDoesNotOpenIsLost(t *testing.T) {
 	}}, nil)
 	if err != nil || r.States[Lost] != 1 || r.Worst.Object.Name != "pack 2" || !errors.Is(r.Worst.Err, broken) || r.Read != 2 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A grid that fails while a pack is read says nothing about the pack.
+func TestFailingGridIsNoLoss(t *testing.T) {
+	_, client, objects := newObjects(t, 3)
+	_, err := Round(t.Context(), client, objects, Options{Verify: true, Read: func(context.Context, vault.Object) error {
+		return tahoeclient.ErrNotAnswering
+	}}, nil)
+	if !errors.Is(err, tahoeclient.ErrNotAnswering) {
+		t.Errorf("%v", err)
 	}
 }
 

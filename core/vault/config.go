@@ -27,7 +27,7 @@ type Config struct {
 // Proofs are what was shown to be true of this vault, and when. All times are
 // those of the machine that found out, in whole seconds; zero is never.
 type Proofs struct {
-	_         struct{} `cbor:",toarray"`
+	_         struct{}  `cbor:",toarray"`
 	Checked   Check     // the last round
 	Verified  Check     // the last one that read packs
 	Renewed   time.Time // the leases of everything

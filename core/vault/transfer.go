@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -169,6 +170,16 @@ func (v *Vault) Check(ctx context.Context, p snapshot.Pack) (tahoeclient.Health,
 		return h, fmt.Errorf("checking pack %v: %w", p.ID, err)
 	}
 	return h, nil
+}
+
+// Unreadable tells an object that is lost, damaged or not ours from a grid that
+// fails: waiting does not help. Shares that are missing may also be those of
+// servers that are away, which Complete knows.
+func Unreadable(err error) bool {
+	return slices.ContainsFunc([]error{
+		snapshot.ErrSeal, snapshot.ErrChunk, snapshot.ErrFormat,
+		tahoeclient.ErrGone, tahoeclient.ErrNotEnoughShares, tahoeclient.ErrDamaged,
+	}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // meteredBody counts and, where asked, slows what is read through it.
