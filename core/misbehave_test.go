@@ -135,7 +135,8 @@ func wantSentence(t *testing.T, err, want error, exit int) {
 }
 
 // healthy makes sure that the gateway has all servers again and that backup
-// and restore work.
+// and restore work. Where a case begins with a backup, the one before it can do
+// without.
 func (m *misbehaving) healthy(t *testing.T) {
 	t.Helper()
 	m.settle(t, all)
@@ -240,7 +241,7 @@ func (m *misbehaving) stopped(t *testing.T) {
 	if err := m.start(t.Context(), 0, 1, 2); err != nil {
 		t.Fatal(err)
 	}
-	m.healthy(t)
+	m.settle(t, all)
 }
 
 // Three servers stop while packs are on their way, and come back: the run goes
@@ -292,9 +293,8 @@ func (m *misbehaving) hung(t *testing.T) {
 	if !<-silent {
 		t.Error("the status did not show the hung server as silent")
 	}
-	m.mustRestore(t, "one hung", time.Minute, nil)
 	m.check(t, "one hung", packs, time.Minute, func(h tahoeclient.Health) {
-		if !h.Recoverable || h.GoodHosts != 5 {
+		if !h.Recoverable || h.GoodHosts < 3 || h.GoodHosts > 5 {
 			t.Errorf("%+v", h)
 		}
 	})
@@ -339,11 +339,10 @@ func (m *misbehaving) hungDuringRestore(t *testing.T) {
 	}()
 	m.mustRestore(t, "three hung in the middle", 2*time.Minute, &tracker)
 	wantSentence(t, <-backup, vault.ErrTooFewServers, ExitGrid)
-	m.mustRestore(t, "three hung", time.Minute, nil)
 	defer m.short()()
 	wantSentence(t, m.backup(t, "three hung for long", time.Minute, nil), ErrTooFewServers, ExitGrid)
 	m.each(t, m.practice.Resume, 2, 3, 4)
-	m.healthy(t)
+	m.settle(t, all)
 }
 
 func (m *misbehaving) fullAndReadOnly(t *testing.T) {
@@ -377,7 +376,7 @@ func (m *misbehaving) fullAndReadOnly(t *testing.T) {
 	m.change(t)
 	wantSentence(t, m.backup(t, "one full and one read-only", time.Minute, nil), tahoeclient.ErrUnhappy, ExitGrid)
 	restart(node.Writable, 0, 1)
-	m.healthy(t)
+	m.settle(t, all)
 }
 
 func (m *misbehaving) shares(i int) string {
@@ -411,7 +410,7 @@ func (m *misbehaving) sharesDeleted(t *testing.T) {
 	m.each(t, away, 3)
 	m.lost(t, "shares of four deleted", packs, 2)
 	m.each(t, back, 0, 1, 2, 3)
-	m.healthy(t)
+	m.mustRestore(t, "shares back", 30*time.Second, nil)
 }
 
 // lost expects the sentence for data that is gone from servers that answer.

@@ -72,7 +72,7 @@ var tornMark = []byte("problem during download\n")
 
 // tornGrace is how long we wait for more after tornMark: it may be a part of
 // the file that happens to end a segment, so it proves nothing at once.
-const tornGrace = 5 * time.Second
+const tornGrace = 3 * time.Second
 
 // download is the body of one answer. It gives exactly the promised bytes, or
 // an error; what may be tornMark is held back until more has come.

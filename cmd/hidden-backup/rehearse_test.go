@@ -15,13 +15,13 @@ import (
 func (tr *traveller) slowRehearsal() *running {
 	tr.t.Helper()
 	r := tr.start("rehearse", "-m", tr.path("her.manifest"), "--limit-download", "4M")
-	r.reach(4 << 20)
+	r.reach(1 << 20)
 	return r
 }
 
 func TestInterruptedRehearsalLeavesNothingBehind(t *testing.T) {
 	tr := newTraveller(t)
-	tr.write("film", 32<<20)
+	tr.write("film", 24<<20)
 	tr.backup()
 	run := tr.slowRehearsal()
 	if err := run.cmd.Process.Signal(syscall.SIGINT); err != nil {
