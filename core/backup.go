@@ -69,10 +69,7 @@ func (g *Grid) Backup(ctx context.Context, c Config, p BackupPlan, t *progress.T
 		return backup.Report{}, err
 	}
 	if p.Remember && p.Filters != nil {
-		if err := g.vault.Amend(ctx, p.BreakMark, func(c *vault.Config) error {
-			c.Filters = vault.Filters(*p.Filters)
-			return nil
-		}); err != nil {
+		if err := g.vault.Remember(ctx, p.BreakMark, vault.Filters(*p.Filters)); err != nil {
 			return backup.Report{}, err
 		}
 	}

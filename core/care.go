@@ -34,12 +34,8 @@ func (g *Grid) ShareCare(ctx context.Context, c Config, name, person string) (*m
 	if err := g.WaitToWrite(ctx); err != nil {
 		return nil, err
 	}
-	s, err := g.readVault(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if err := g.vault.Hold(ctx, false, func(ctx context.Context, w *vault.Writer) error {
-		return w.StartCare(ctx, s.pinned)
+		return w.StartCare(ctx)
 	}); err != nil {
 		return nil, err
 	}
@@ -83,8 +79,13 @@ type CareReport struct {
 	List error
 }
 
-// Err is what CheckReport.Err is.
-func (r *CareReport) Err() error { return lossOf(r.Report, 0) }
+// Err is what CheckReport.Err is, or why the list could not be read.
+func (r *CareReport) Err() error {
+	if err := lossOf(r.Report, 0); err != nil {
+		return err
+	}
+	return r.List
+}
 
 // Care checks everything, repairs what Tahoe can and renews all leases; with
 // verify it fetches every share, too.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"hiddenbackup/core/progress"
@@ -56,6 +57,8 @@ func (r *CheckReport) Err() error { return lossOf(r.Report, len(r.Broken)) }
 
 func lossOf(r upkeep.Report, broken int) error {
 	switch {
+	case r.States[upkeep.Lost]+broken == 0 && r.States[upkeep.Unknown] > 0:
+		return r.Of(upkeep.Unknown)[0].Err
 	case r.States[upkeep.Lost]+broken == 0:
 		return nil
 	case r.Away > 0:
@@ -91,6 +94,19 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 	if err != nil {
 		return CheckReport{}, err
 	}
+	if p.Repair && s.RolledBack {
+		return CheckReport{}, ErrRolledBack // writing would bury the newer state
+	}
+	if p.Repair && s.NoVault == nil {
+		// Publishing the directory again, under the mark, places its missing
+		// shares and those of the config.
+		if err := g.vault.Amend(ctx, false, func(*vault.Config) error { return nil }); err != nil {
+			return CheckReport{}, err
+		}
+		if s, inv, err = g.inventory(ctx); err != nil {
+			return CheckReport{}, err
+		}
+	}
 	o := upkeep.Options{
 		Verify: p.Download, Sample: p.Sample, Repair: p.Repair, Renew: p.Renew, Operator: g.operators(),
 		Read: func(ctx context.Context, o vault.Object) error {
@@ -103,24 +119,24 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 	if err != nil {
 		return report, err
 	}
-	if p.Repair {
+	if p.Repair && s.NoVault == nil {
 		if err := g.replace(ctx, s, &report, t); err != nil {
 			return report, err
 		}
 	}
 	if len(report.Replaced) > 0 {
-		// What is new has other places: the report is about those.
+		// What is new has other places; what was not replaced is as it was found.
 		if s, inv, err = g.inventory(ctx); err != nil {
 			return report, err
 		}
-		read := report.Read
+		found := report.Report
 		o.Verify, o.Repair = false, false
 		if report.Report, err = upkeep.Round(ctx, g.client, inv.Objects, o, t); err != nil {
 			return report, err
 		}
-		report.Read = read
+		report.Report = report.Keep(found)
 	}
-	if p.Download && p.Sample > 0 && p.Sample < report.Packs {
+	if p.Download && p.Sample > 0 && p.Sample < report.Packs && report.Err() == nil {
 		report.Proof = upkeep.Prove(report.Read, report.Packs)
 	}
 	report.Snapshots, report.Broken = len(inv.Infos), inv.Broken
@@ -130,7 +146,7 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 	report.Elapsed = time.Since(started)
 	if owner && s.NoVault == nil {
 		report.Unrecorded = g.vault.Amend(ctx, false, func(c *vault.Config) error {
-			c.Proofs.Checked = report.proof()
+			c.Proofs.Checked = report.outcome(g.vault.Form(s.dir, report.Newest.Sequence))
 			if report.Read > 0 {
 				c.Proofs.Verified = c.Proofs.Checked
 			}
@@ -150,10 +166,10 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 // now is the time as proofs keep it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-func (r *CheckReport) proof() vault.Check {
+func (r *CheckReport) outcome(form [32]byte) vault.Check {
 	return vault.Check{
-		Time: now(), Snapshot: r.Newest.Sequence, Objects: uint64(r.Objects), Packs: uint64(r.Packs), Read: uint64(r.Read),
-		Lost: uint64(r.States[upkeep.Lost] + len(r.Broken)), Weak: uint64(r.States[upkeep.Weak] + r.States[upkeep.Damaged]),
+		Time: now(), Snapshot: r.Newest.Sequence, Form: form, Objects: uint64(r.Objects), Packs: uint64(r.Packs), Read: uint64(r.Read),
+		Lost: uint64(r.States[upkeep.Lost] + r.States[upkeep.Unknown] + len(r.Broken)), Weak: uint64(r.States[upkeep.Weak] + r.States[upkeep.Damaged]),
 		Servers: r.Worst.Servers, Operators: r.Worst.Operators,
 	}
 }
@@ -164,7 +180,7 @@ func (g *Grid) inventory(ctx context.Context) (*Snapshots, *vault.Inventory, err
 	if err != nil {
 		return nil, nil, err
 	}
-	inv, err := g.vault.Inventory(ctx, s.dir, s.pinned)
+	inv, err := g.vault.Inventory(ctx, s.dir)
 	return s, inv, err
 }
 
@@ -183,15 +199,22 @@ func (g *Grid) operators() func(id string) string {
 	return func(id string) string { return names[id] }
 }
 
+// replaceBatch is how much is stored anew before the snapshots learn of it: what
+// a run that is cut off may lose.
+const replaceBatch = 64 << 20
+
 // replace stores anew what Tahoe does not mend in place: packs with corrupt
-// shares or on too few servers, and snapshots and lists like that.
+// shares or on too few servers, and snapshots like that. The config and the care
+// list have been stored anew already, or are with the snapshots.
 func (g *Grid) replace(ctx context.Context, s *Snapshots, report *CheckReport, t *progress.Tracker) error {
-	packs := make(map[tahoeclient.Cap]snapshot.Pack)
-	snapshots := make(map[uint64]bool)
-	lists := false
+	b := batch{packs: make(map[tahoeclient.Cap]snapshot.Pack), snapshots: make(map[uint64]bool)}
 	for _, f := range report.Of(upkeep.Damaged, upkeep.Weak) {
 		if f.State == upkeep.Weak && f.Servers >= g.grid.Happy-g.grid.Needed {
 			continue // as many servers as a backup promises
+		}
+		if f.Object.Pinned {
+			report.Stale = true
+			continue
 		}
 		t.SetPhase(progress.PhaseRepair)
 		switch f.Object.Kind {
@@ -201,42 +224,61 @@ func (g *Grid) replace(ctx context.Context, s *Snapshots, report *CheckReport, t
 				continue // the report still names it
 			}
 			if err != nil {
+				return errors.Join(err, g.reissue(ctx, &b, report))
+			}
+			b.packs[f.Object.Cap] = fresh
+			b.bytes += fresh.Size
+		case vault.KindSnapshot:
+			b.snapshots[f.Object.Snapshots[0]] = true
+		case vault.KindCare:
+			b.lists = true
+		default:
+			continue
+		}
+		b.names = append(b.names, f.Object.Name)
+		if b.bytes >= replaceBatch {
+			if err := g.reissue(ctx, &b, report); err != nil {
 				return err
 			}
-			packs[f.Object.Cap] = fresh
-		case vault.KindSnapshot:
-			if n := f.Object.Snapshots[0]; s.dir.Snapshots[n] == f.Object.Cap {
-				snapshots[n] = true
-			} else {
-				report.Stale = true
-				continue
-			}
-		case vault.KindConfig, vault.KindCare:
-			lists = true
-		default:
-			continue // Tahoe repairs mutable objects, or nothing does
 		}
-		report.Replaced = append(report.Replaced, f.Object.Name)
 	}
-	if len(report.Replaced) == 0 {
+	return g.reissue(ctx, &b, report)
+}
+
+// batch is what was stored anew and no snapshot names yet.
+type batch struct {
+	packs     map[tahoeclient.Cap]snapshot.Pack
+	snapshots map[uint64]bool // to be stored anew themselves
+	lists     bool
+	bytes     int64
+	names     []string
+}
+
+// reissue links a batch and empties it.
+func (g *Grid) reissue(ctx context.Context, b *batch, report *CheckReport) error {
+	if len(b.names) == 0 {
 		return nil
 	}
-	if lists {
-		// Recording the outcome stores the config again, too; the round after
-		// this must already see the new one.
-		if err := g.vault.Amend(ctx, false, func(*vault.Config) error { return nil }); err != nil {
-			return err
-		}
-	}
-	return g.vault.Hold(ctx, false, func(ctx context.Context, w *vault.Writer) (err error) {
-		report.Reissued, err = w.Reissue(ctx, vault.Change{Pinned: s.pinned, Renew: func(old *snapshot.Snapshot) (*snapshot.Snapshot, error) {
-			if !swap(old, packs) && !snapshots[old.Sequence] {
+	err := g.vault.Hold(ctx, false, func(ctx context.Context, w *vault.Writer) error {
+		numbers, err := w.Reissue(ctx, vault.Change{Renew: func(old *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+			if !swap(old, b.packs) && !b.snapshots[old.Sequence] {
 				return nil, nil
 			}
 			return old, nil
 		}})
+		for _, n := range numbers {
+			if !slices.Contains(report.Reissued, n) {
+				report.Reissued = append(report.Reissued, n)
+			}
+		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	report.Replaced = append(report.Replaced, b.names...)
+	*b = batch{packs: make(map[tahoeclient.Cap]snapshot.Pack), snapshots: make(map[uint64]bool)}
+	return nil
 }
 
 // swap puts new packs into the table of s and reports whether there were any.

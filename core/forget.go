@@ -134,7 +134,7 @@ func (g *Grid) forget(ctx context.Context, w *vault.Writer, f *forgetting, p For
 	}
 	t.SetPhase(progress.PhaseCommit)
 	var err error
-	r.Reissued, err = w.Reissue(ctx, vault.Change{Pinned: f.pinned, Drop: f.drop, Strict: true, Renew: func(s *snapshot.Snapshot) (*snapshot.Snapshot, error) {
+	r.Reissued, err = w.Reissue(ctx, vault.Change{Drop: f.drop, Strict: true, Renew: func(s *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 		fresh, err := renew(s)
 		if fresh != nil {
 			need(fresh)

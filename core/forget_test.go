@@ -28,7 +28,7 @@ func TestForgottenSpaceComesBackAndEverythingElseStays(t *testing.T) {
 	treetest.Nasty(t, w.source)
 	w.fiveYears(40, 20<<20)
 	if err := w.vault.Hold(t.Context(), false, func(ctx context.Context, writer *vault.Writer) error {
-		return writer.StartCare(ctx, vault.Link{})
+		return writer.StartCare(ctx)
 	}); err != nil {
 		t.Fatal(err)
 	}

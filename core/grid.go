@@ -16,6 +16,7 @@ import (
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/tor"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 )
@@ -29,7 +30,10 @@ type Config struct {
 	AllowDisk bool
 	// UploadRate and DownloadRate are bounds in bytes a second; 0 is none.
 	UploadRate, DownloadRate int64
-	// Wait is how long to wait for enough servers; 0 is DefaultWait.
+	// Tor says which tor to use where the grid needs one.
+	Tor TorConfig
+	// Wait is how long to wait for tor, and then for enough servers; 0 is
+	// DefaultWait.
 	Wait time.Duration
 	// Logger gets harmless values only; nil discards.
 	Logger *slog.Logger
@@ -109,6 +113,7 @@ type Grid struct {
 // connection is a gateway and what is asked of any grid. The caller closes it.
 type connection struct {
 	grid    manifest.Grid
+	tor     *tor.Tor      // nil where none is needed, or when attached
 	gateway *node.Gateway // nil when attached to somebody's
 	client  *tahoeclient.Client
 	wait    time.Duration
@@ -129,8 +134,14 @@ func connect(ctx context.Context, c Config, grid manifest.Grid, config node.Gate
 	case !errors.Is(err, node.ErrNoGateway):
 		return l, err
 	default:
-		if l.gateway, err = node.StartGateway(ctx, config); err != nil {
+		if l.tor, err = startTor(ctx, c, grid, l.wait, t); err != nil {
 			return l, err
+		}
+		if l.tor != nil {
+			config.TorSocks = l.tor.Socks()
+		}
+		if l.gateway, err = node.StartGateway(ctx, config); err != nil {
+			return l, errors.Join(err, l.closeTor())
 		}
 		socket = l.gateway.Socket()
 	}
@@ -163,7 +174,12 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 	if err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	var pinned vault.Link
+	if pin := a.reader.Pin; pin != nil {
+		pinned = vault.Link{Sequence: pin.Sequence, Cap: pin.Snapshot}
+	}
 	g.vault = vault.New(g.client, a.keys, vault.Options{
+		Pinned:    pinned,
 		Machine:   vault.ThisMachine(locks),
 		Directory: directory, Needed: a.reader.Grid.Needed, Happy: a.reader.Grid.Happy, Total: a.reader.Grid.Total,
 		Limits: vault.Limits{Upload: limiter(c.UploadRate), Download: limiter(c.DownloadRate)},
@@ -225,19 +241,32 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 
 // networkOf is empty for a network that is not supported yet.
 func networkOf(g manifest.Grid) node.Network {
-	if g.Network == manifest.NetworkPractice {
+	switch g.Network {
+	case manifest.NetworkPractice:
 		return node.Loopback
+	case manifest.NetworkTor:
+		return node.Tor
+	case manifest.NetworkTorToClearnet:
+		return node.TorToClearnet
 	}
 	return ""
 }
 
-// Close stops the gateway if Connect started it.
+// Close stops the gateway and the tor that Connect started.
 func (l *connection) Close() error {
 	l.client.Close()
+	var err error
 	if l.gateway != nil {
-		return l.gateway.Close()
+		err = l.gateway.Close()
 	}
-	return nil
+	return errors.Join(err, l.closeTor())
+}
+
+func (l *connection) closeTor() error {
+	if l.tor == nil {
+		return nil
+	}
+	return l.tor.Close()
 }
 
 // Status is what the grid looks like from here.
@@ -315,6 +344,9 @@ func (l *connection) waitFor(ctx context.Context, need func(known int) int) erro
 	usable, required := 0, l.grid.Needed
 	var silent error // of the gateway, when it did not answer last
 	for {
+		if l.tor != nil && l.tor.Err() != nil {
+			return l.tor.Err()
+		}
 		grid, err := l.client.Grid(ctx)
 		if ctx.Err() == nil {
 			silent = err

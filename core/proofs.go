@@ -38,6 +38,7 @@ const (
 type Proofs struct {
 	vault.Proofs
 	Newest snapshot.Info // zero: nothing was backed up yet
+	Form   [32]byte      // of the newest snapshot: what was proven of another form does not count
 	// Leases is until when every server keeps what the newest snapshot needs,
 	// if it deletes nothing with a valid lease.
 	Leases time.Time
@@ -69,9 +70,10 @@ func (g *Grid) proofs(ctx context.Context, s *Snapshots) (Proofs, error) {
 		if err != nil {
 			return p, err
 		}
-		p.Newest = newest.Info
-		// A backup renews everything its snapshot needs.
-		p.Leases = latest(newest.Time, p.Renewed).Add(LeaseTime)
+		p.Newest, p.Form = newest.Info, g.vault.Form(s.dir, n)
+		// A backup renews everything its snapshot needs. A clock that was ahead
+		// makes no lease longer.
+		p.Leases = earliest(latest(newest.Time, p.Renewed), now()).Add(LeaseTime)
 	}
 	return p, nil
 }
@@ -81,6 +83,22 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// form names the form that snapshot n has now.
+func (g *Grid) form(ctx context.Context, n uint64) ([32]byte, error) {
+	s, err := g.readVault(ctx)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return g.vault.Form(s.dir, n), nil
 }
 
 // amend changes what the vault remembers, from a command of its own.

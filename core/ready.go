@@ -9,6 +9,7 @@ import (
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/upkeep"
 	"hiddenbackup/core/vault"
 )
 
@@ -39,6 +40,9 @@ const (
 	// careTime is how old a caretaker's confirmation may be: her renewals
 	// outlast it.
 	careTime = LeaseTime
+	// enoughRead is the damage, in percent of the packs, that reading a sample
+	// must be likely to find.
+	enoughRead = 10
 	// EnoughHolders is how many people should have the manifest.
 	EnoughHolders = 2
 )
@@ -105,7 +109,7 @@ func (g *Grid) Ready(ctx context.Context, p ReadyPlan, t *progress.Tracker) (*Re
 		case h.Confirmed.IsZero():
 		case h.Role == vault.RoleHolder && h.Generation == r.Generation:
 			r.Holders = append(r.Holders, h)
-		case h.Role == vault.RoleCaretaker && r.at.Sub(h.Confirmed) < careTime:
+		case h.Role == vault.RoleCaretaker && r.within(h.Confirmed, careTime):
 			r.Caretakers = append(r.Caretakers, h)
 		}
 	}
@@ -148,13 +152,16 @@ func (r *Readiness) Green(item Item) bool {
 		return false
 	}
 	p := r.Proofs
-	checked := p.Checked.Snapshot == newest && p.Checked.Lost == 0
-	rehearsed := p.Rehearsed.Snapshot == newest && p.Rehearsed.Passed
+	about := func(snapshot uint64, form [32]byte) bool { return snapshot == newest && form == p.Form }
+	checked := about(p.Checked.Snapshot, p.Checked.Form) && p.Checked.Lost == 0
+	verified := about(p.Verified.Snapshot, p.Verified.Form) && p.Verified.Lost == 0 &&
+		(p.Verified.Read >= p.Verified.Packs || upkeep.Prove(int(p.Verified.Read), int(p.Verified.Packs)).Percent() <= enoughRead)
+	rehearsed := about(p.Rehearsed.Snapshot, p.Rehearsed.Form) && p.Rehearsed.Passed
 	switch item {
 	case ItemSnapshot:
-		return r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
+		return r.Pending.Parent == newest && r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
 	case ItemReadBack:
-		return checked && p.Verified.Snapshot == newest && p.Verified.Lost == 0 || rehearsed && p.Rehearsed.Full
+		return checked && verified || rehearsed && p.Rehearsed.Full
 	case ItemRehearsal:
 		return rehearsed
 	case ItemRecall:

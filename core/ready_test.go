@@ -18,6 +18,7 @@ func proven() *Readiness {
 		Holders:   []vault.Receipt{{Name: "Ana", Confirmed: at}, {Name: "Ben", Confirmed: at}},
 		KeepUntil: at.Add(20 * 24 * time.Hour), Rate: 1000, Tiers: [4]uint64{0, 5000, 5000, 10000},
 	}
+	r.Pending.Parent = 7
 	r.Proofs.Leases = at.Add(LeaseTime)
 	r.Proofs.Checked, r.Proofs.Verified, r.Proofs.Recalled = check, check, at.Add(-13*24*time.Hour)
 	r.Proofs.Rehearsed = vault.Rehearsal{Time: at, Snapshot: 7, Passed: true}
@@ -39,6 +40,9 @@ func TestReadyIsGreenOnlyWithItsProof(t *testing.T) {
 		"a file changed since":              {func(r *Readiness) { r.Pending.Changed = 1 }, ItemSnapshot},
 		"a file is new since":               {func(r *Readiness) { r.Pending.New = 1 }, ItemSnapshot},
 		"a file cannot be read":             {func(r *Readiness) { r.Pending.Problems = []backup.Problem{{}} }, ItemSnapshot},
+		"another snapshot was compared":     {func(r *Readiness) { r.Pending.Parent = 6 }, ItemSnapshot},
+		"it was issued anew since":          {func(r *Readiness) { r.Proofs.Form[0]++ }, ItemReadBack},
+		"too few packs were read":           {func(r *Readiness) { r.Proofs.Verified.Read, r.Proofs.Verified.Packs = 5, 1000 }, ItemReadBack},
 		"nothing was read back":             {func(r *Readiness) { r.Proofs.Verified = vault.Check{} }, ItemReadBack},
 		"an older snapshot was":             {func(r *Readiness) { r.Proofs.Verified.Snapshot = 6 }, ItemReadBack},
 		"reading found a loss":              {func(r *Readiness) { r.Proofs.Verified.Lost = 1 }, ItemReadBack},

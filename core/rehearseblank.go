@@ -104,7 +104,7 @@ func (b *blank) run(ctx context.Context) error {
 		return err
 	}
 	g, err := Connect(ctx, Config{
-		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait,
+		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait, Tor: b.q.Tor,
 	}, access, b.tracker)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (b *blank) restore(ctx context.Context, g *Grid) error {
 	if chosen.NoVault != nil {
 		r.NoVault = chosen.NoVault.Error()
 	}
-	for _, err := range chosen.Passed {
+	for _, err := range chosen.Unreadable {
 		r.Passed = append(r.Passed, err.Error())
 	}
 	if b.q.LiveHome != "" {

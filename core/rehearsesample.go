@@ -27,6 +27,7 @@ type survey struct {
 	sample
 	entries, firstEntries int64
 	bytes, firstBytes     int64 // of content, holes left out
+	firstFiles            int
 }
 
 // sample draws files from those outside the first tier.
@@ -35,6 +36,7 @@ type sample struct {
 	drawn    []drawn // at random, not in random order until cut
 	of       int     // files to draw from
 	tooLarge int     // files larger than sampleBytes, which are not
+	smallest drawn   // of these
 }
 
 type drawn struct {
@@ -78,6 +80,9 @@ func (v *survey) entry(e *snapshot.Entry) {
 	case v.first[e.Folder()]:
 		v.firstEntries++
 		v.firstBytes += bytes
+		if e.Type == snapshot.TypeFile {
+			v.firstFiles++
+		}
 	case e.Type == snapshot.TypeFile:
 		v.offer(string(e.Path), bytes)
 	}
@@ -86,7 +91,9 @@ func (v *survey) entry(e *snapshot.Entry) {
 // offer keeps each file with the same probability, however many come.
 func (s *sample) offer(path string, bytes int64) {
 	if bytes > sampleBytes {
-		s.tooLarge++
+		if s.tooLarge++; s.tooLarge == 1 || bytes < s.smallest.bytes {
+			s.smallest = drawn{path, bytes}
+		}
 		return
 	}
 	s.of++
@@ -108,6 +115,21 @@ func (s *sample) cut() {
 			return
 		}
 	}
+}
+
+// orLarge draws the smallest large file when there is no other to draw, if it
+// fits. If nothing else at all came back it has to fit: a rehearsal that restores
+// no file proves nothing.
+func (v *survey) orLarge(room int64) {
+	if len(v.drawn) > 0 || v.tooLarge == 0 {
+		return
+	}
+	v.drawn = []drawn{v.smallest}
+	if v.firstFiles > 0 && v.need(false) > room {
+		v.drawn = nil
+		return
+	}
+	v.tooLarge--
 }
 
 func (s *sample) paths() []string {

@@ -27,6 +27,7 @@ type blankRequest struct {
 	AllowDisk    bool
 	DownloadRate int64
 	Wait         time.Duration
+	Tor          TorConfig
 }
 
 // blankLine is one line of the answers: a status now and then, at the end how

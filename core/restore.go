@@ -75,8 +75,8 @@ type Chosen struct {
 	*snapshot.Snapshot
 	RolledBack bool  // see Snapshots
 	NoVault    error // see Snapshots
-	// Passed are newer snapshots that could not be read.
-	Passed []error
+	// Unreadable are newer snapshots that could not be read.
+	Unreadable []error
 	// Missing names folders of the manifest that this snapshot does not hold.
 	Missing []string
 }
@@ -104,8 +104,11 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 		if _, ok := s.dir.Snapshots[n]; !ok {
 			return nil, fmt.Errorf("%w: %d", vault.ErrNoSnapshot, n)
 		}
-		chosen.Snapshot, err = g.load(ctx, s, n)
-		return chosen, err
+		if chosen.Snapshot, err = g.load(ctx, s, n); err != nil {
+			return nil, err
+		}
+		chosen.Missing = g.missing(chosen.Snapshot)
+		return chosen, nil
 	}
 	for _, n := range s.dir.Numbers() {
 		if chosen.Snapshot, err = g.load(ctx, s, n); err == nil {
@@ -115,10 +118,10 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		chosen.Passed = append(chosen.Passed, err)
+		chosen.Unreadable = append(chosen.Unreadable, err)
 	}
-	if len(chosen.Passed) > 0 {
-		return nil, chosen.Passed[0]
+	if len(chosen.Unreadable) > 0 {
+		return nil, chosen.Unreadable[0]
 	}
 	return nil, fmt.Errorf("%w: the vault is empty", vault.ErrNoSnapshot)
 }

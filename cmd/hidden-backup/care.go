@@ -111,7 +111,7 @@ func (a *app) careOnce(ctx context.Context, file *manifest.Caretaker, verify boo
 		return err
 	}
 	a.printCare(r, file)
-	a.skipped = r.List != nil || r.States[upkeep.Weak]+r.States[upkeep.Damaged] > 0
+	a.skipped = r.States[upkeep.Weak]+r.States[upkeep.Damaged] > 0
 	return r.Err()
 }
 
@@ -140,7 +140,12 @@ func (a *app) printCare(r core.CareReport, file *manifest.Caretaker) {
 			"repaired": repaired, "renewed": r.Renewed, "servers_to_lose": r.Worst.Servers, "list": r.List == nil, "seconds": r.Elapsed.Seconds()})
 		return
 	}
-	line := fmt.Sprintf("%s  %s: %s checked, leases renewed until %s", stamp(), shown(file.Name), plural(r.Objects, "object", "objects"), day(time.Now().Add(core.LeaseTime)))
+	line := fmt.Sprintf("%s  %s: %s checked", stamp(), shown(file.Name), plural(r.Objects, "object", "objects"))
+	if r.Renewed && r.List == nil {
+		line += fmt.Sprintf(", leases renewed until %s", day(time.Now().Add(core.LeaseTime)))
+	} else {
+		line += ", not all leases renewed"
+	}
 	if repaired > 0 {
 		line += fmt.Sprintf(", %d repaired", repaired)
 	}
@@ -158,7 +163,10 @@ func (a *app) printCare(r core.CareReport, file *manifest.Caretaker) {
 	} else if n > 0 {
 		line += fmt.Sprintf(", %d LOST (tell the owner)", n)
 	}
-	if r.States[upkeep.Lost] == 0 {
+	if n := r.States[upkeep.Unknown]; n > 0 {
+		line += fmt.Sprintf(", %d without an answer", n)
+	}
+	if r.States[upkeep.Lost] == 0 && r.List == nil {
 		line += fmt.Sprintf(", any %s may vanish", plural(r.Worst.Servers, "server", "servers"))
 	}
 	fmt.Fprintln(a.out, line+".")

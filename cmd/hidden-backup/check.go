@@ -139,8 +139,13 @@ func (a *app) printCheck(r core.CheckReport, p core.CheckPlan) {
 	case r.Proof.Of > 0:
 		fmt.Fprintf(a.out, "Every byte of %s of %d chosen at random was read. If %d or more of them (%.1f %%) were damaged, this would have found it with a probability of at least 95 %%.\n",
 			plural(r.Proof.Sampled, "pack", "packs"), r.Proof.Of, r.Proof.Damaged, r.Proof.Percent())
+	case r.Read < r.Packs:
+		fmt.Fprintf(a.out, "%s of %s could be read down to the last chunk.\n", count(r.Read), plural(r.Packs, "pack", "packs"))
 	default:
 		fmt.Fprintf(a.out, "Every byte of every share was fetched, and %s opened down to the last chunk.\n", plural(r.Read, "pack was", "packs were"))
+	}
+	if p.Renew && !r.Renewed {
+		fmt.Fprintln(a.out, "Not all leases could be renewed: some servers are away or keep an answer back.")
 	}
 	if r.Renewed {
 		fmt.Fprintf(a.out, "All leases are renewed until %s.\n", day(time.Now().Add(core.LeaseTime)))
@@ -164,7 +169,7 @@ func (a *app) printCheck(r core.CheckReport, p core.CheckPlan) {
 func (a *app) printFindings(r upkeep.Report) {
 	const most = 20
 	named := 0
-	for _, state := range []upkeep.State{upkeep.Lost, upkeep.Damaged, upkeep.Weak, upkeep.Whole} {
+	for _, state := range []upkeep.State{upkeep.Lost, upkeep.Unknown, upkeep.Damaged, upkeep.Weak, upkeep.Whole} {
 		for _, f := range r.Of(state) {
 			if named++; named <= most {
 				a.printFinding(f)
@@ -185,6 +190,8 @@ func (a *app) printFinding(f upkeep.Finding) {
 	case f.State == upkeep.Lost && len(f.Object.Snapshots) > 0:
 		line += "; it cannot be read. " + numbered("Snapshot", "Snapshots", f.Object.Snapshots) + " " + verb(len(f.Object.Snapshots), "needs", "need") +
 			" it. If the files are still there, the next backup stores their content again."
+	case f.State == upkeep.Unknown:
+		line = sentenceStart(f.Object.Name) + ": a server keeps the answer back; nothing is known of it."
 	case f.State == upkeep.Lost:
 		line += "; it cannot be read."
 	case f.Repaired && f.State == upkeep.Whole:
@@ -203,7 +210,7 @@ func (a *app) printFinding(f upkeep.Finding) {
 // printMargin says what the weakest object can stand.
 func (a *app) printMargin(worst upkeep.Finding) {
 	switch {
-	case worst.State == "" || worst.State == upkeep.Lost:
+	case worst.State == "" || worst.State == upkeep.Lost || worst.State == upkeep.Unknown:
 		return
 	case worst.Servers == 0:
 		fmt.Fprintf(a.out, "No server may vanish: the weakest object is %s.\n", worst.Object.Name)

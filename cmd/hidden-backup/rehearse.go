@@ -127,7 +127,7 @@ func (a *app) warnAboutRehearsal(r core.RehearsalReport) {
 		c.NoVault = errors.New(r.NoVault)
 	}
 	for _, text := range r.Unreadable {
-		c.Passed = append(c.Passed, errors.New(text))
+		c.Unreadable = append(c.Unreadable, errors.New(text))
 	}
 	a.warnAbout(c)
 }

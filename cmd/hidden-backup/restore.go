@@ -146,7 +146,7 @@ func (a *app) warnAbout(c *core.Chosen) {
 		}
 		fmt.Fprintf(a.err, "WARNING: this snapshot does not hold %s; an older one may. “snapshots” shows which.\n", strings.Join(c.Missing, ", "))
 	}
-	for _, err := range c.Passed {
+	for _, err := range c.Unreadable {
 		fmt.Fprintf(a.err, "WARNING: a newer snapshot could not be read: %v\n", err)
 	}
 }

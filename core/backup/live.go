@@ -93,7 +93,9 @@ func (r *repack) read(ctx context.Context, links []vault.Link) error {
 		r.kept = append(r.kept, k)
 		movable := false
 		for _, p := range s.Packs {
-			movable = !r.use(p).fixed || movable
+			u := r.use(p)
+			u.pack = p // not what the pinned form calls it: that may be damaged and mended since
+			movable = !u.fixed || movable
 		}
 		for _, ref := range s.Listing {
 			k.old.Packs[ref.Pack] = s.Packs[ref.Pack]

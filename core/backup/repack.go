@@ -228,7 +228,7 @@ func (r *repack) renewed(s *snapshot.Snapshot) *snapshot.Snapshot {
 	k := r.kept[i]
 	fresh := &snapshot.Snapshot{Info: s.Info, Listing: k.listing, Packs: make(map[snapshot.PackID]snapshot.Pack)}
 	for id, p := range s.Packs {
-		if u := r.packs[id]; u.moved == nil && slices.Contains(u.users, s.Sequence) {
+		if u := r.packs[id]; u != nil && u.moved == nil && slices.Contains(u.users, s.Sequence) {
 			fresh.Packs[id] = p
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -209,6 +210,11 @@ func (p *Practice) describe() error {
 		servers = append(servers, server)
 	}
 	p.grid.Servers = servers
+	return p.note()
+}
+
+// note writes the grid file. It is for holders of p.mu.
+func (p *Practice) note() error {
 	data, err := json.MarshalIndent(p.grid, "", "  ")
 	if err != nil {
 		return err
@@ -280,7 +286,16 @@ func (p *Practice) StartNode(ctx context.Context, i int) error {
 	if err := p.nodes[i].start(ctx, p.tahoe, p.Introducer().Furl); err != nil {
 		return err
 	}
-	return p.describe()
+	// The other nodes may be starting as well, and writing their files.
+	server, err := p.nodes[i].server()
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.grid.Servers = slices.Clone(p.grid.Servers) // Grid has given it away
+	p.grid.Servers[i] = server
+	return p.note()
 }
 
 // StorageMode is what a storage node takes. In every mode it gives what it has,

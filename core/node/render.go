@@ -32,8 +32,8 @@ func unixEndpoint(path string) string {
 
 // gatewayINI is a client that listens on a UNIX socket and nowhere else.
 // Foolscap is forced because the newer HTTPS storage protocol ignores
-// socks.port and polls; without the timers one silent server would make every
-// directory read hang for ever.
+// socks.port and polls; without the timers (see patience) one silent server
+// would make every directory read hang for ever.
 func gatewayINI(c GatewayConfig, socket string) []byte {
 	patience := c.Network.patience()
 	node := [][2]string{

@@ -13,6 +13,7 @@ import (
 	"hiddenbackup/core/internal/treetest"
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/restore"
+	"hiddenbackup/core/snapshot"
 )
 
 func TestStoppedBackupContinues(t *testing.T) {
@@ -130,5 +131,48 @@ func TestStoppedRestoreContinuesToTheLastDetail(t *testing.T) {
 	treetest.Same(t, w.source, filepath.Join(dir, "papers"))
 	if left, _ := filepath.Glob(filepath.Join(dir, ".hidden-backup-*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestRestoreOfAPartDoesNotEndWhatWasCutOffBefore(t *testing.T) {
+	for what, part := range map[string]func(*restore.Options){
+		"one file": func(o *restore.Options) { o.Select = []string{"papers/folder 00/film"} },
+		"a tier":   func(o *restore.Options) { o.Tier = 1 },
+	} {
+		t.Run(what, func(t *testing.T) {
+			restore.SetWindow(t, 4<<20)
+			w := newWorld(t)
+			for i := range 4 {
+				w.write(fmt.Sprintf("folder %02d/film", i), treetest.Random(uint64(600+i), 8<<20))
+			}
+			letters := treetest.Write(t, t.TempDir(), "letters/letter", []byte("dear"))
+			folders := []backup.Folder{
+				{Folder: snapshot.Folder{Name: "letters", Path: filepath.Dir(letters), Tier: 1}, Root: filepath.Dir(letters)},
+				w.backupOptions().Folders[0],
+			}
+			if _, err := backup.Run(t.Context(), w.vault(), backup.Options{Folders: folders}, nil); err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			if err := w.cutOff(dir, 1, 20<<20, func(cancel func()) { cancel() }); !errors.Is(err, context.Canceled) {
+				t.Fatalf("a stopped restore returned %v", err)
+			}
+			unfinished := func() (found []string) {
+				found, _ = filepath.Glob(filepath.Join(dir, "papers", "*", ".hidden-backup-part-*"))
+				return found
+			}
+			before := unfinished()
+			if r, err := w.restoreTo(dir, 1, part, oneAtATime); err != nil || r.ProblemCount != 0 {
+				t.Fatalf("%v, %v", err, r.Problems)
+			}
+			if after := unfinished(); len(before) == 0 || len(after) < len(before) {
+				t.Errorf("of what was unfinished, %v, there is left %v", before, after)
+			}
+			if r, err := w.restoreTo(dir, 1); err != nil || r.ProblemCount != 0 || r.Continued == 0 {
+				t.Fatalf("%v, %v, %d bytes used", err, r.Problems, r.Continued)
+			}
+			treetest.Same(t, w.source, filepath.Join(dir, "papers"))
+			nothingLeft(t, dir)
+		})
 	}
 }

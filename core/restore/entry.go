@@ -83,7 +83,7 @@ func (r *run) folder(tree *localfs.Tree, path []byte, e *snapshot.Entry) error {
 		return err
 	}
 	switch {
-	case created || r.continued || r.targets.fresh[string(e.Path)] || r.o.Overwrite != OverwriteNever:
+	case created || len(r.continued) > 0 || r.targets.fresh[string(e.Path)] || r.o.Overwrite != OverwriteNever:
 		r.folders = append(r.folders, e)
 	case there != nil && there.Mode&0o700 != 0o700:
 		// Mkdir opened it up for us; it gets back what it had.

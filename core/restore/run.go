@@ -59,8 +59,8 @@ type run struct {
 	aliases map[string]*snapshot.Entry
 	blocked []byte // below this folder nothing can be restored
 	why     error  // nothing can
-	// continued: a run before this one was cut off.
-	continued bool
+	// continued: a run before this one was cut off; its mark was in these.
+	continued map[*localfs.Tree]bool
 	marks     []*os.File // locked
 
 	mu     sync.Mutex
@@ -221,7 +221,11 @@ func (r *run) finishTree(ctx context.Context) error {
 			return err
 		}
 	}
-	r.targets.sweep()
+	for _, tree := range r.targets.trees {
+		if r.ends(tree) {
+			tree.SweepUnfinished()
+		}
+	}
 	for _, e := range slices.Backward(r.folders) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -102,7 +102,8 @@ func (t *targets) sync() error {
 	return nil
 }
 
-// sweep removes what earlier runs left unfinished in folders this one came by.
+// sweep removes what is unfinished in folders this run came by, of others too:
+// the disk is full.
 func (t *targets) sweep() {
 	for _, tree := range t.trees {
 		tree.SweepUnfinished()

@@ -13,14 +13,17 @@ import (
 
 // unfinished is the name of a file that stands beside the restored folders
 // until a run is complete. A run that finds it continues: folders that are
-// there are its own and get their metadata at the end.
+// there are its own and get their metadata at the end. One that restores only
+// a part of the snapshot leaves the mark, and what is unfinished, to the next
+// that restores all of it: what the run before was to restore it cannot know.
 const unfinished = ".hidden-backup-unfinished"
 
 func (r *run) begin() error {
+	r.continued = make(map[*localfs.Tree]bool)
 	for _, tree := range r.targets.trees {
 		_, err := tree.Lstat([]byte(unfinished), false)
 		if err == nil {
-			r.continued = true
+			r.continued[tree] = true
 		} else if err := r.mark(tree); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			// The folder may be ours where the one around it is not.
 			if err := r.lockFolders(tree); err != nil {
@@ -99,8 +102,16 @@ func (r *run) lock(f *os.File) error {
 	return nil
 }
 
+// ends reports whether nothing is unfinished in a tree once this run is complete.
+func (r *run) ends(tree *localfs.Tree) bool {
+	return !r.continued[tree] || len(r.o.Select) == 0 && r.o.Tier == 0
+}
+
 func (r *run) end() error {
 	for _, tree := range r.targets.trees {
+		if !r.ends(tree) {
+			continue
+		}
 		err := tree.Remove([]byte(unfinished))
 		if err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
 			return err

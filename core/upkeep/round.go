@@ -2,10 +2,12 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,8 +26,11 @@ type Options struct {
 	// verified, chosen at random, and everything that is no pack.
 	Verify bool
 	Sample int
-	Repair bool // have missing shares made again
-	Renew  bool // renew the lease on every share
+	// Repair has missing shares of immutable objects made again. A mutable one
+	// must be changed under the writer's mark instead: repairing it may bring an
+	// old version back.
+	Repair bool
+	Renew  bool // renew the lease on every share, before anything else
 	// Read, if set, is called for each verified pack and proves that its
 	// content can be used. An error that is not vault.Unreadable ends the round.
 	Read func(context.Context, vault.Object) error
@@ -49,6 +54,7 @@ const (
 	Weak    State = "weak"    // it can be read; shares are missing or on too few servers
 	Damaged State = "damaged" // it can be read; some shares are corrupt
 	Lost    State = "lost"    // it cannot be read
+	Unknown State = "unknown" // some server keeps the answer back
 )
 
 // Finding is one object after the round.
@@ -76,22 +82,51 @@ type Report struct {
 	Findings []Finding
 	// Worst is the object that may lose the fewest servers.
 	Worst   Finding
-	Servers int // distinct servers that hold something
-	Away    int // servers that did not answer at the end
-	Renewed bool
+	Servers int  // distinct servers that hold something
+	Away    int  // servers that did not answer at the end
+	Renewed bool // the leases of all objects, on all servers
 	Elapsed time.Duration
+
+	all []Finding
 }
 
-// Round goes over all objects once. Its error means that the grid failed, and
-// then nothing is known of objects the Report does not count.
+// maxUnknown is how many objects without an answer end a round: each took as
+// long as the client waits.
+const maxUnknown = 8
+
+// Round goes over all objects. Its error means that the grid failed, and then
+// nothing is known of objects the Report does not count. An object that a server
+// keeps back is Unknown, and the round goes on.
 func Round(ctx context.Context, client *tahoeclient.Client, objects []vault.Object, o Options, t *progress.Tracker) (Report, error) {
 	started := time.Now()
 	t.SetPhase(progress.PhaseCheck)
-	t.SetTotals(int64(len(objects)), 0)
-	r := &round{client: client, o: o, tracker: t, chosen: choose(objects, o), findings: make([]Finding, len(objects))}
+	r := &round{client: client, o: o, tracker: t, verifying: make(chan struct{}, parallelVerify), findings: make([]Finding, len(objects))}
+	passes := []Options{o}
+	if o.Renew && (o.Verify || o.Repair) {
+		// What takes long, or fails, must not keep the leases of the rest waiting.
+		passes = []Options{{Renew: true, Operator: o.Operator}, o}
+	}
+	t.SetTotals(int64(len(passes)*len(objects)), 0)
+	var err error
+	for _, r.o = range passes {
+		if err = r.pass(ctx, objects); err != nil {
+			break
+		}
+	}
+	report := summary(r.findings)
+	if grid, gerr := client.Grid(ctx); gerr == nil {
+		report.Away = len(grid.Servers) - grid.Usable()
+	}
+	report.Servers = len(r.servers)
+	report.Renewed = o.Renew && err == nil && report.Away == 0 && report.States[Unknown] == 0
+	report.Elapsed = time.Since(started)
+	return report, err
+}
+
+func (r *round) pass(ctx context.Context, objects []vault.Object) error {
+	r.chosen = choose(objects, r.o)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	r.verifying = make(chan struct{}, parallelVerify)
 	for i, object := range objects {
 		if gctx.Err() != nil {
 			break
@@ -99,27 +134,38 @@ func Round(ctx context.Context, client *tahoeclient.Client, objects []vault.Obje
 		g.Go(func() error {
 			f, err := r.object(gctx, i, object)
 			if err != nil {
-				return fmt.Errorf("%s: %w", object.Name, err)
+				if f, err = r.unanswered(gctx, object, err); err != nil {
+					return fmt.Errorf("%s: %w", object.Name, err)
+				}
 			}
 			r.findings[i] = f
-			t.Entry(object.Name)
+			r.tracker.Entry(object.Name)
 			if f.State != Whole {
-				t.Problem()
+				r.tracker.Problem()
 			}
 			return nil
 		})
 	}
 	err := g.Wait()
 	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	report := r.report()
-	if grid, gerr := client.Grid(ctx); gerr == nil {
-		report.Away = len(grid.Servers) - grid.Usable()
+	return err
+}
+
+// unanswered judges an object that gave an error: as long as the gateway answers
+// other requests, that is about the object.
+func (r *round) unanswered(ctx context.Context, object vault.Object, err error) (Finding, error) {
+	if ctx.Err() != nil {
+		return Finding{}, context.Cause(ctx)
 	}
-	report.Renewed = o.Renew && err == nil
-	report.Elapsed = time.Since(started)
-	return report, err
+	if _, gone := r.client.Grid(ctx); gone != nil || !errors.Is(err, tahoeclient.ErrStuck) {
+		return Finding{}, err
+	}
+	if r.unknown.Add(1) > maxUnknown {
+		return Finding{}, err
+	}
+	return Finding{Object: object, State: Unknown, Operators: -1, Err: err}, nil
 }
 
 type round struct {
@@ -129,7 +175,10 @@ type round struct {
 	chosen    map[int]bool // to be verified
 	verifying chan struct{}
 	findings  []Finding
-	servers   sync.Map
+	unknown   atomic.Int32
+
+	mu      sync.Mutex
+	servers map[string]bool
 }
 
 // choose picks what is verified. Servers must not be able to tell beforehand.
@@ -169,7 +218,7 @@ func (r *round) object(ctx context.Context, i int, object vault.Object) (Finding
 		return Finding{}, err
 	}
 	f := r.finding(object, h)
-	if r.o.Repair && f.State != Whole && f.State != Lost && (!object.Cap.IsMutable() || object.Cap.CanWrite()) {
+	if r.o.Repair && f.State != Whole && f.State != Lost && !object.Cap.IsMutable() {
 		before := f
 		if h, err = r.client.Check(ctx, object.Cap, tahoeclient.CheckOptions{Verify: verify, Repair: true, AddLease: r.o.Renew}); err != nil {
 			return Finding{}, err
@@ -197,11 +246,16 @@ func (r *round) object(ctx context.Context, i int, object vault.Object) (Finding
 // finding judges an object by its shares.
 func (r *round) finding(object vault.Object, h tahoeclient.Health) Finding {
 	shares := currentShares(h)
+	r.mu.Lock()
 	for _, ids := range shares {
 		for _, id := range ids {
-			r.servers.Store(id, nil)
+			if r.servers == nil {
+				r.servers = make(map[string]bool)
+			}
+			r.servers[id] = true
 		}
 	}
+	r.mu.Unlock()
 	f := Finding{Object: object, Health: h, State: Whole, Operators: -1}
 	f.Servers = Margin(shares, h.SharesNeeded, func(id string) string { return id })
 	if r.o.Operator != nil {
@@ -218,9 +272,9 @@ func (r *round) finding(object vault.Object, h tahoeclient.Health) Finding {
 	return f
 }
 
-func (r *round) report() Report {
-	report := Report{States: make(map[State]int)}
-	for _, f := range r.findings {
+func summary(findings []Finding) Report {
+	report := Report{States: make(map[State]int), all: findings}
+	for _, f := range findings {
 		if f.State == "" {
 			continue // the round ended before it
 		}
@@ -241,13 +295,35 @@ func (r *round) report() Report {
 			report.Worst = f
 		}
 	}
-	r.servers.Range(func(any, any) bool { report.Servers++; return true })
 	return report
+}
+
+// Keep returns r with what before knew better: a round that did not read does
+// not take back what one that did has found of the same objects.
+func (r Report) Keep(before Report) Report {
+	known := make(map[tahoeclient.Cap]Finding)
+	for _, f := range before.all {
+		if f.State == Lost || f.State == Damaged || f.State == Unknown || f.Read {
+			known[f.Object.Cap] = f
+		}
+	}
+	findings := slices.Clone(r.all)
+	for i, f := range findings {
+		if old, ok := known[f.Object.Cap]; ok && (f.State == Whole || f.State == Weak && old.State != Whole) {
+			findings[i] = old
+		}
+	}
+	kept := summary(findings)
+	kept.Servers, kept.Away, kept.Renewed, kept.Elapsed = r.Servers, r.Away, r.Renewed, r.Elapsed
+	return kept
 }
 
 // worse compares by what may still vanish; among equals packs count first, as
 // they hold the content.
 func worse(a, b Finding) bool {
+	if a.State == Unknown || b.State == Unknown {
+		return b.State == Unknown && a.State != Unknown // nothing is known of its servers
+	}
 	if la, lb := a.State == Lost, b.State == Lost; la != lb {
 		return la
 	}

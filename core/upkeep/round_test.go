@@ -76,6 +76,51 @@ func TestRoundRepairsAndRenews(t *testing.T) {
 }
 
 // What nothing but a read finds out: shares that are whole and hold rubbish.
+// Repairing a directory publishes what the servers show as its newest version.
+func TestRoundNeverRepairsTheDirectory(t *testing.T) {
+	g, client, objects := newObjects(t, 1)
+	g.LoseShares(objects[1].Cap, 4)
+	r, err := Round(t.Context(), client, objects, Options{Repair: true}, nil)
+	if err != nil || r.States[Weak] != 1 || r.Findings[0].Repaired {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What reading found must outlive a later round that does not read.
+func TestKeepTakesNothingBack(t *testing.T) {
+	g, client, objects := newObjects(t, 3)
+	g.CorruptShares(objects[1].Cap, 2)
+	before, err := Round(t.Context(), client, objects, Options{Verify: true, Read: func(_ context.Context, o vault.Object) error {
+		if o.Name == "pack 2" {
+			return snapshot.ErrSeal
+		}
+		return nil
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := Round(t.Context(), client, objects, Options{}, nil)
+	if err != nil || after.States[Whole] != 4 {
+		t.Fatalf("%+v, %v", after, err)
+	}
+	kept := after.Keep(before)
+	if kept.States[Lost] != 1 || kept.States[Damaged] != 1 || kept.Read != 2 || kept.Worst.Object.Name != "pack 2" {
+		t.Errorf("%+v", kept)
+	}
+}
+
+// One object that a server keeps back must not keep the leases of the others.
+func TestStuckObjectDoesNotEndTheRound(t *testing.T) {
+	g, _, objects := newObjects(t, 4)
+	quick := tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 1, IdleTimeout: 200 * time.Millisecond, RequestTimeout: time.Second})
+	defer quick.Close()
+	defer g.Hang(1, tahoetest.OpCheck)()
+	r, err := Round(t.Context(), quick, objects, Options{Renew: true}, nil)
+	if err != nil || r.States[Unknown] != 1 || r.States[Whole] != 4 || r.Renewed {
+		t.Errorf("%+v, %v", r.States, err)
+	}
+}
+
 func TestPackThatDoesNotOpenIsLost(t *testing.T) {
 	_, client, objects := newObjects(t, 3)
 	broken := fmt.Errorf("it does not open: %w", snapshot.ErrSeal)

@@ -21,8 +21,12 @@ func (d *Directory) HasCaretakers() bool { return !d.care.IsZero() && d.care != 
 // StartCare stores the care list for a first caretaker; from then on each
 // Commit keeps it up to date. With one there already it makes it anew from the
 // snapshots. The mark is given up in the same update.
-func (w *Writer) StartCare(ctx context.Context, pinned Link) error {
-	stored, err := w.v.newCareList(ctx, w.d, pinned, false)
+func (w *Writer) StartCare(ctx context.Context) error {
+	files, err := w.v.careFiles(ctx, w.d)
+	if err != nil {
+		return err
+	}
+	stored, err := w.v.putCareList(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -34,55 +38,74 @@ func (w *Writer) StartCare(ctx context.Context, pinned Link) error {
 	return nil
 }
 
-// newCareList stores a list of what d needs beside its own children. What
-// snapshots need that cannot be read is missing in it, or with strict an error.
-func (v *Vault) newCareList(ctx context.Context, d *Directory, pinned Link, strict bool) (tahoeclient.Cap, error) {
-	files, err := v.careFiles(ctx, d, pinned, strict)
-	if err != nil {
-		return tahoeclient.Cap{}, err
-	}
-	return v.putCareList(ctx, files)
-}
-
-func (v *Vault) careFiles(ctx context.Context, d *Directory, pinned Link, strict bool) ([]tahoeclient.Cap, error) {
-	inv, err := v.Inventory(ctx, d, pinned)
+// careFiles is what d needs beside its own children. What a snapshot needs that
+// cannot be read for the moment must not drop out: that is an error. Where one is
+// lost for good, the old list says what else there was.
+func (v *Vault) careFiles(ctx context.Context, d *Directory) ([]tahoeclient.Cap, error) {
+	inv, err := v.Inventory(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	var files []tahoeclient.Cap
+	for _, o := range inv.Objects {
+		if o.Kind == KindPack || o.Kind == KindSnapshot && o.Pinned {
+			files = append(files, o.Cap)
+		}
+	}
 	for _, err := range inv.Broken {
-		if strict {
+		if !v.lost(ctx, err) {
 			return nil, err
 		}
 	}
-	var files []tahoeclient.Cap
-	for _, o := range inv.Objects {
-		if o.Kind == KindPack || o.Kind == KindSnapshot && d.Snapshots[o.Snapshots[0]] != o.Cap {
-			files = append(files, o.Cap)
+	if len(inv.Broken) > 0 && d.HasCaretakers() {
+		old, err := readCareList(ctx, v.client, v.Keys.CareKey(), d.care)
+		if err != nil && !v.lost(ctx, err) {
+			return nil, err
 		}
+		files = union(files, old)
 	}
 	return files, nil
 }
 
-// extendCareList stores the care list of d with the packs of s, from the
-// snapshots where the old list cannot be read.
+// lost reports whether an error about an object will stay: it cannot be read,
+// and that is not for servers that are away.
+func (v *Vault) lost(ctx context.Context, err error) bool {
+	return Unreadable(err) && v.allThere(ctx)
+}
+
+func (v *Vault) allThere(ctx context.Context) bool {
+	grid, err := v.client.Grid(ctx)
+	return err == nil && grid.Usable() == len(grid.Servers)
+}
+
+// extendCareList stores the care list of d with the packs of s.
 func (v *Vault) extendCareList(ctx context.Context, d *Directory, s *snapshot.Snapshot) (tahoeclient.Cap, error) {
 	files, err := readCareList(ctx, v.client, v.Keys.CareKey(), d.care)
-	if err != nil && ctx.Err() == nil {
-		files, err = v.careFiles(ctx, d, Link{}, false)
+	if err != nil && v.lost(ctx, err) {
+		files, err = v.careFiles(ctx, d)
 	}
 	if err != nil {
 		return tahoeclient.Cap{}, err
 	}
-	known := make(map[tahoeclient.Cap]bool, len(files))
-	for _, c := range files {
+	var packs []tahoeclient.Cap
+	for _, p := range s.Packs {
+		packs = append(packs, p.Cap)
+	}
+	return v.putCareList(ctx, union(files, packs))
+}
+
+func union(a, b []tahoeclient.Cap) []tahoeclient.Cap {
+	known := make(map[tahoeclient.Cap]bool, len(a))
+	for _, c := range a {
 		known[c] = true
 	}
-	for _, p := range s.Packs {
-		if !known[p.Cap] {
-			files = append(files, p.Cap)
+	for _, c := range b {
+		if !known[c] {
+			known[c] = true
+			a = append(a, c)
 		}
 	}
-	return v.putCareList(ctx, files)
+	return a
 }
 
 func (v *Vault) putCareList(ctx context.Context, files []tahoeclient.Cap) (tahoeclient.Cap, error) {

@@ -50,7 +50,7 @@ func TestCaretakerLearnsOfEveryLaterPack(t *testing.T) {
 	if d, err := v.Read(t.Context()); err != nil || d.HasCaretakers() {
 		t.Fatalf("a care list without caretakers: %v", err)
 	}
-	if err := v.Hold(t.Context(), false, func(ctx context.Context, w *Writer) error { return w.StartCare(ctx, Link{}) }); err != nil {
+	if err := v.Hold(t.Context(), false, func(ctx context.Context, w *Writer) error { return w.StartCare(ctx) }); err != nil {
 		t.Fatal(err)
 	}
 	second := commit(t, v, 2, "two")
@@ -147,7 +147,7 @@ func TestDroppedSnapshotsAreUnlinkedAndTheRestStays(t *testing.T) {
 		commit(t, v, n+1, string(rune('a'+n)))
 	}
 	if err := v.Hold(t.Context(), false, func(ctx context.Context, w *Writer) error {
-		if err := w.StartCare(ctx, Link{}); err != nil {
+		if err := w.StartCare(ctx); err != nil {
 			return err
 		}
 		return nil

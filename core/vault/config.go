@@ -40,7 +40,8 @@ type Proofs struct {
 type Check struct {
 	_        struct{} `cbor:",toarray"`
 	Time     time.Time
-	Snapshot uint64 // the newest then
+	Snapshot uint64   // the newest then
+	Form     [32]byte // names the form it had: see Form
 	Objects  uint64
 	Lost     uint64 // objects that cannot be read
 	Weak     uint64 // that can, with fewer shares than planned or corrupt ones
@@ -56,12 +57,24 @@ type Rehearsal struct {
 	_        struct{} `cbor:",toarray"`
 	Time     time.Time
 	Snapshot uint64
-	Full     bool // everything; otherwise the first tier and a sample
+	Form     [32]byte // as in Check
+	Full     bool     // everything; otherwise the first tier and a sample
 	Passed   bool
 	Files    uint64
 	Bytes    int64         // of their content
 	Fetched  int64         // bytes from the grid
 	Elapsed  time.Duration // of the restore alone
+}
+
+// Form names the form a snapshot has in d, without telling where it is. One that
+// was issued anew has another, and what was proven of the old one is not proven
+// of it. Zero for a snapshot that is not in d.
+func (v *Vault) Form(d *Directory, n uint64) [32]byte {
+	c, ok := d.Snapshots[n]
+	if !ok {
+		return [32]byte{}
+	}
+	return v.Keys.Identity("form " + c.Secret())
 }
 
 // Role is what somebody keeps.
@@ -113,12 +126,33 @@ func (v *Vault) ReadConfig(ctx context.Context, d *Directory) (Config, error) {
 // Amend changes the vault's config under the writer's mark. An error of edit
 // changes nothing.
 func (v *Vault) Amend(ctx context.Context, force bool, edit func(*Config) error) error {
-	return v.Hold(ctx, force, func(ctx context.Context, w *Writer) error {
-		c, err := v.ReadConfig(ctx, w.d)
+	return v.amend(ctx, force, func(_ context.Context, c *Config, err error) error {
 		if err != nil {
 			return err
 		}
-		if err := edit(&c); err != nil {
+		return edit(c)
+	})
+}
+
+// Remember sets the filters. Where the config is lost for good they are the
+// beginning of a new one.
+func (v *Vault) Remember(ctx context.Context, force bool, f Filters) error {
+	return v.amend(ctx, force, func(ctx context.Context, c *Config, err error) error {
+		if err != nil && !v.lost(ctx, err) {
+			return err
+		}
+		if err != nil {
+			*c = Config{}
+		}
+		c.Filters = f
+		return nil
+	})
+}
+
+func (v *Vault) amend(ctx context.Context, force bool, edit func(context.Context, *Config, error) error) error {
+	return v.Hold(ctx, force, func(ctx context.Context, w *Writer) error {
+		c, err := v.ReadConfig(ctx, w.d)
+		if err := edit(ctx, &c, err); err != nil {
 			return err
 		}
 		stored, err := v.putRecord(ctx, nameConfig, c)

@@ -31,6 +31,9 @@ type Object struct {
 	Pack snapshot.Pack // of a pack; a caretaker does not know its ID
 	// Snapshots are those that need it, newest first; a caretaker does not know.
 	Snapshots []uint64
+	// Pinned: only the pinned form of a snapshot needs it, which the directory
+	// has in another form.
+	Pinned bool
 }
 
 // Inventory is everything a vault consists of, as of one reading.
@@ -42,10 +45,9 @@ type Inventory struct {
 	Broken map[uint64]error
 }
 
-// Inventory lists what d needs. pinned may be a snapshot outside of d, to be
-// kept as if it were in it.
-func (v *Vault) Inventory(ctx context.Context, d *Directory, pinned Link) (*Inventory, error) {
-	links := d.Links()
+// Inventory lists what d needs, and the pinned snapshot.
+func (v *Vault) Inventory(ctx context.Context, d *Directory) (*Inventory, error) {
+	links, pinned := d.Links(), v.pinned
 	if pinned.Sequence != 0 && d.Snapshots[pinned.Sequence] != pinned.Cap {
 		links = append(links, pinned)
 	}
@@ -54,7 +56,7 @@ func (v *Vault) Inventory(ctx context.Context, d *Directory, pinned Link) (*Inve
 	inv.add(Object{Kind: KindConfig, Name: string(KindConfig), Cap: d.config})
 	inv.add(Object{Kind: KindCare, Name: string(KindCare), Cap: d.care})
 	for _, l := range links {
-		inv.add(Object{Kind: KindSnapshot, Name: fmt.Sprintf("snapshot %d", l.Sequence), Cap: l.Cap, Snapshots: []uint64{l.Sequence}})
+		inv.add(Object{Kind: KindSnapshot, Name: fmt.Sprintf("snapshot %d", l.Sequence), Cap: l.Cap, Snapshots: []uint64{l.Sequence}, Pinned: d.Snapshots[l.Sequence] != l.Cap})
 	}
 	packs := make(map[tahoeclient.Cap]int)
 	err := v.eachSnapshot(ctx, links, func(l Link, s *snapshot.Snapshot, err error) {
@@ -62,7 +64,8 @@ func (v *Vault) Inventory(ctx context.Context, d *Directory, pinned Link) (*Inve
 			inv.Broken[l.Sequence] = err
 			return
 		}
-		if d.Snapshots[l.Sequence] == l.Cap {
+		outside := d.Snapshots[l.Sequence] != l.Cap // comes last
+		if !outside {
 			inv.Infos = append(inv.Infos, s.Info)
 		}
 		for _, id := range snapshot.SortedPacks(s.Packs) {
@@ -71,7 +74,7 @@ func (v *Vault) Inventory(ctx context.Context, d *Directory, pinned Link) (*Inve
 			if !known {
 				i = len(inv.Objects)
 				packs[p.Cap] = i
-				inv.add(Object{Kind: KindPack, Name: fmt.Sprintf("pack %v", id), Cap: p.Cap, Pack: p})
+				inv.add(Object{Kind: KindPack, Name: fmt.Sprintf("pack %v", id), Cap: p.Cap, Pack: p, Pinned: outside})
 			}
 			inv.Objects[i].Snapshots = append(inv.Objects[i].Snapshots, l.Sequence)
 		}

@@ -76,8 +76,6 @@ func (v *Vault) ReplacePack(ctx context.Context, p snapshot.Pack, moved func(int
 
 // Change is what Reissue makes of the vault's snapshots.
 type Change struct {
-	// Pinned may name a snapshot outside the directory that is kept alive, too.
-	Pinned Link
 	// Drop are snapshots to unlink. The newest must not be among them: its
 	// number is never given again.
 	Drop []uint64
@@ -89,35 +87,36 @@ type Change struct {
 	Strict bool
 }
 
-// Reissue changes snapshots: the new forms and the care list are linked in one
-// update, then what is dropped is unlinked, then the mark is given up. One that
-// is cut off has done part of that, and doing it again does the rest. Snapshots
-// that cannot be read stay as they are, unless Strict is set. It returns the
-// numbers of those issued anew.
+// Reissue changes snapshots: the new forms are linked in one update, then what
+// is dropped is unlinked, then the mark is given up. One that is cut off has done
+// part of that, and doing it again does the rest. Snapshots that cannot be read
+// stay as they are, unless Strict is set. It returns the numbers of those issued
+// anew.
 func (w *Writer) Reissue(ctx context.Context, c Change) ([]uint64, error) {
-	links, numbers, err := w.reissued(ctx, c) // may take long: the mark is renewed meanwhile
+	links, numbers, after, err := w.reissued(ctx, c) // may take long: the mark is renewed meanwhile
 	if err != nil {
 		return nil, err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(c.Drop) == 0 {
-		links[nameWriter] = none
-	}
-	if len(links) > 0 {
-		if err := w.change(ctx, links, nil); err != nil {
-			return nil, fmt.Errorf("linking the new form of snapshots: %w", err)
+	last := map[string]tahoeclient.Cap{nameWriter: none}
+	if w.d.HasCaretakers() {
+		if links[nameCare], last[nameCare], err = w.v.careLists(ctx, w.d, after, len(c.Drop) > 0); err != nil {
+			return nil, err
 		}
 	}
 	if len(c.Drop) == 0 {
-		return numbers, nil
+		links[nameWriter] = none
+		return numbers, w.link(ctx, links, nil)
+	}
+	links[nameWriter] = w.v.newMark(w.who)
+	if err := w.link(ctx, links, nil); err != nil {
+		return nil, err
 	}
 	for _, n := range c.Drop {
-		if err := w.v.client.Unlink(ctx, w.v.dir, snapshotName(n)); err != nil && !errors.Is(err, tahoeclient.ErrNoChild) {
+		if err := w.drop(ctx, n); err != nil {
 			return nil, fmt.Errorf("unlinking snapshot %d: %w", n, err)
 		}
 	}
-	return numbers, w.change(ctx, map[string]tahoeclient.Cap{nameWriter: none}, func(d *Directory) error {
+	return numbers, w.link(ctx, last, func(d *Directory) error {
 		for _, n := range c.Drop {
 			if _, still := d.Snapshots[n]; still {
 				return fmt.Errorf("unlinking snapshot %d: %w", n, ErrNotStored)
@@ -127,48 +126,87 @@ func (w *Writer) Reissue(ctx context.Context, c Change) ([]uint64, error) {
 	})
 }
 
-// reissued stores the new forms and returns what is to be linked.
-func (w *Writer) reissued(ctx context.Context, c Change) (map[string]tahoeclient.Cap, []uint64, error) {
-	links := make(map[string]tahoeclient.Cap)
-	after := *w.d
-	after.Snapshots = make(map[uint64]tahoeclient.Cap)
-	var numbers []uint64
+func (w *Writer) link(ctx context.Context, links map[string]tahoeclient.Cap, allowed func(*Directory) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.change(ctx, links, allowed); err != nil {
+		return fmt.Errorf("linking the new form of snapshots: %w", err)
+	}
+	return nil
+}
+
+// drop unlinks one snapshot as carefully as change changes children.
+func (w *Writer) drop(ctx context.Context, n uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, err := w.holds(ctx); err != nil {
+		return err
+	}
+	if err := w.v.requireServers(ctx); err != nil {
+		return err
+	}
+	err := w.v.client.Unlink(ctx, w.v.dir, snapshotName(n))
+	if errors.Is(err, tahoeclient.ErrNoChild) {
+		return nil
+	}
+	return err
+}
+
+// careLists stores the care list that after needs. While snapshots are still to
+// be unlinked, one with what the old list has, too, goes before it.
+func (v *Vault) careLists(ctx context.Context, before, after *Directory, dropping bool) (first, last tahoeclient.Cap, err error) {
+	files, err := v.careFiles(ctx, after)
+	if err != nil {
+		return first, last, err
+	}
+	if last, err = v.putCareList(ctx, slices.Clone(files)); err != nil || !dropping {
+		return last, last, err
+	}
+	old, err := readCareList(ctx, v.client, v.Keys.CareKey(), before.care)
+	if err != nil && !v.lost(ctx, err) {
+		return first, last, err
+	}
+	first, err = v.putCareList(ctx, union(files, old))
+	return first, last, err
+}
+
+// reissued stores the new forms. It returns what is to be linked and what the
+// directory will be.
+func (w *Writer) reissued(ctx context.Context, c Change) (links map[string]tahoeclient.Cap, numbers []uint64, after *Directory, err error) {
+	links = make(map[string]tahoeclient.Cap)
+	then := *w.d
+	then.Snapshots = make(map[uint64]tahoeclient.Cap)
 	for _, l := range slices.Backward(w.d.Links()) { // oldest first
 		if slices.Contains(c.Drop, l.Sequence) {
 			continue
 		}
-		after.Snapshots[l.Sequence] = l.Cap
+		then.Snapshots[l.Sequence] = l.Cap
 		if c.Renew == nil && !c.Strict {
 			continue
 		}
 		s, err := w.v.Load(ctx, l.Cap, l.Sequence)
 		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, nil, context.Cause(ctx)
 		}
 		if err != nil && c.Strict {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if err != nil || c.Renew == nil {
 			continue
 		}
 		fresh, err := c.Renew(s)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if fresh == nil {
 			continue
 		}
 		stored, err := w.v.putSnapshot(ctx, fresh)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		links[snapshotName(l.Sequence)], after.Snapshots[l.Sequence] = stored, stored
+		links[snapshotName(l.Sequence)], then.Snapshots[l.Sequence] = stored, stored
 		numbers = append(numbers, l.Sequence)
 	}
-	if !w.d.HasCaretakers() {
-		return links, numbers, nil
-	}
-	var err error
-	links[nameCare], err = w.v.newCareList(ctx, &after, c.Pinned, c.Strict)
-	return links, numbers, err
+	return links, numbers, &then, nil
 }

@@ -56,6 +56,7 @@ type Vault struct {
 	needed  int
 	total   int
 	happy   int
+	pinned  Link
 	limits  Limits
 	machine string
 	sent    atomic.Int64
@@ -66,7 +67,10 @@ type Options struct {
 	Directory tahoeclient.Cap // write-cap, or read-cap to only restore
 	// Needed, Happy and Total are the gateway's.
 	Needed, Happy, Total int
-	Limits               Limits
+	// Pinned may be a snapshot in a form outside the directory that is kept
+	// alive as if it were in it.
+	Pinned Link
+	Limits Limits
 	// Machine tells writers apart: those of one name never run at once. See
 	// ThisMachine.
 	Machine string
@@ -74,7 +78,7 @@ type Options struct {
 
 // New returns the vault. It does not contact the grid. The caller closes the client.
 func New(client *tahoeclient.Client, keys *snapshot.Keys, o Options) *Vault {
-	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total, limits: o.Limits, machine: o.Machine}
+	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total, pinned: o.Pinned, limits: o.Limits, machine: o.Machine}
 }
 
 // Create makes a vault directory with config in it and returns its write-cap;

@@ -212,12 +212,9 @@ func (v *Vault) putSnapshot(ctx context.Context, s *snapshot.Snapshot) (tahoecli
 // change is set for a writer that still holds its mark: one that was away too
 // long must not write over what another has done since.
 func (w *Writer) change(ctx context.Context, caps map[string]tahoeclient.Cap, allowed func(*Directory) error) error {
-	d, err := w.v.Read(ctx)
+	d, err := w.holds(ctx)
 	if err != nil {
 		return err
-	}
-	if who, _, ok := w.v.readMark(ctx, d.writer); !ok || who != w.who {
-		return ErrBusy
 	}
 	if allowed != nil {
 		if err := allowed(d); err != nil {
@@ -231,6 +228,29 @@ func (w *Writer) change(ctx context.Context, caps map[string]tahoeclient.Cap, al
 		w.renewed = time.Now()
 	}
 	return nil
+}
+
+// holds reads the directory and makes sure that it still carries our mark, and
+// one with time left: a machine that slept may find its own run out, and somebody
+// else about to claim.
+func (w *Writer) holds(ctx context.Context) (*Directory, error) {
+	for again := false; ; again = true {
+		d, err := w.v.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		who, until, ok := w.v.readMark(ctx, d.writer)
+		if !ok || who != w.who {
+			return nil, ErrBusy
+		}
+		if again || time.Until(until) > markLifetime/3 {
+			return d, nil
+		}
+		if err := w.set(ctx, map[string]tahoeclient.Cap{nameWriter: w.v.newMark(w.who)}); err != nil {
+			return nil, err
+		}
+		w.renewed = time.Now()
+	}
 }
 
 // set changes children in one update of the directory and reads it back.

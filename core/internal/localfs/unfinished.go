@@ -37,8 +37,13 @@ func ours(st *unix.Stat_t) bool {
 	return isRegular(st) && st.Nlink == 1 && int(st.Uid) == os.Geteuid()
 }
 
+// closed tells whether it is still as Stage made it. One that was cut off after
+// Finish may have been opened by others, who would read what is written next:
+// the content of a file that is not theirs to read.
+func closed(st *unix.Stat_t) bool { return st.Mode&0o077 == 0 }
+
 // Resume returns the file that an earlier run left unfinished for path, or nil
-// when there is none that can be trusted to be ours. Its content may be
+// when there is none that can be trusted to be ours alone. Its content may be
 // anything: look at it before using it. Only what SweepStaged noted is found.
 func (t *Tree) Resume(path []byte) *Staged {
 	at, _ := splitPath(string(path))
@@ -59,12 +64,17 @@ func (t *Tree) Resume(path []byte) *Staged {
 	if fstatat(dir.fd, s.temp, &st) != nil || !ours(&st) {
 		return nil
 	}
+	if !closed(&st) {
+		// Gone, it leaves its name and its space to the file that starts over.
+		unix.Unlinkat(dir.fd, s.temp, 0)
+		return nil
+	}
 	h, now, err := openHandle(dir.fd, s.temp, unix.O_RDWR|unix.O_NONBLOCK)
 	if err != nil {
 		return nil
 	}
 	defer h.release()
-	if !ours(now) {
+	if !ours(now) || !closed(now) {
 		return nil
 	}
 	s.dev, s.ino = h.dev, h.ino
@@ -73,7 +83,7 @@ func (t *Tree) Resume(path []byte) *Staged {
 }
 
 // UnfinishedSize is how much of the disk an unfinished file of path takes, 0
-// when Resume would not have it.
+// when Resume would neither have nor remove it.
 func (t *Tree) UnfinishedSize(path []byte) int64 {
 	dir, name, err := t.parent(path)
 	if err != nil {

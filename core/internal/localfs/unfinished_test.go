@@ -3,12 +3,15 @@ package localfs
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"hiddenbackup/core/snapshot"
 )
 
 func TestUnfinishedFileIsFoundByTheNextRunAndSweptAtItsEnd(t *testing.T) {
@@ -54,6 +57,44 @@ func TestUnfinishedFileIsFoundByTheNextRunAndSweptAtItsEnd(t *testing.T) {
 	}
 	second.SweepUnfinished()
 	if left := append(leftovers(t, root), leftovers(t, root+"/a")...); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// A run was cut off between Finish and Commit. The next one may write a newer
+// version there, which is closed: nobody who has the old one open may read it.
+func TestFileThatOthersMayHaveOpenIsNotContinued(t *testing.T) {
+	root := t.TempDir()
+	open := &snapshot.Entry{Type: snapshot.TypeFile, Mode: 0o644}
+	if err := stage(t, tree(t, root), "f", []byte("half")).Finish(open, MetaOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	spy, err := os.Open(filepath.Join(root, partName("f")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spy.Close()
+	next := tree(t, root)
+	if _, err := next.SweepStaged(nil); err != nil {
+		t.Fatal(err)
+	}
+	if next.UnfinishedSize([]byte("f")) == 0 {
+		t.Error("the space it gives back is not counted")
+	}
+	if next.Resume([]byte("f")) != nil {
+		t.Error("it was continued")
+	}
+	s := stage(t, next, "f", []byte("closed"))
+	if s.temp != partName("f") {
+		t.Error("the file that starts over cannot be continued")
+	}
+	if err := errors.Join(s.Finish(plainFile, MetaOptions{}), s.Commit(false)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(spy); string(b) != "half" {
+		t.Errorf("others read %q, %v", b, err)
+	}
+	if left := leftovers(t, root); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
 }

@@ -117,6 +117,10 @@ func CheckPrivate(dir string) error {
 	if err := unix.Lstat(dir, &stat); err != nil {
 		return fmt.Errorf("looking at %s: %w", dir, err)
 	}
+	return checkPrivate(&stat, dir)
+}
+
+func checkPrivate(stat *unix.Stat_t, dir string) error {
 	switch {
 	case stat.Mode&unix.S_IFMT == unix.S_IFLNK:
 		return fmt.Errorf("%w: %s is a symbolic link", ErrUnsafeDir, dir)

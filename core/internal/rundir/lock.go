@@ -26,14 +26,18 @@ func WithSweepLock(parent string, do func() error) error {
 var ErrLocked = errors.New("locked by a running process")
 
 // TryLock locks a file, which it creates if needed. The holder may delete it.
-func TryLock(path string) (*os.File, error) {
+func TryLock(path string) (*os.File, error) { return tryLockAt(unix.AT_FDCWD, path, path) }
+
+// tryLockAt is TryLock for a name in an open directory; path is for messages.
+func tryLockAt(dir int, name, path string) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+		fd, err := openat(dir, name, unix.O_CREAT|unix.O_RDWR|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
-			return nil, err
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
 		}
+		f := os.NewFile(uintptr(fd), path)
 		err = flock(f, unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil && sameFile(f, path) {
+		if err == nil && sameFile(f, dir, name) {
 			return f, nil
 		}
 		f.Close()
@@ -46,6 +50,15 @@ func TryLock(path string) (*os.File, error) {
 	}
 }
 
+func openat(dir int, name string, flags int, mode uint32) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, flags|unix.O_CLOEXEC, mode)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
 // Unlock does more than close: a child that is being forked this very moment
 // has a copy of the descriptor, which would hold the lock until it starts.
 func Unlock(f *os.File) {
@@ -53,11 +66,11 @@ func Unlock(f *os.File) {
 	f.Close()
 }
 
-// sameFile reports whether path still is f: the last holder may have deleted it.
-func sameFile(f *os.File, path string) bool {
-	opened, err1 := f.Stat()
-	named, err2 := os.Lstat(path)
-	return err1 == nil && err2 == nil && os.SameFile(opened, named)
+// sameFile reports whether name still is f: the last holder may have deleted it.
+func sameFile(f *os.File, dir int, name string) bool {
+	var opened, named unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &opened) == nil && unix.Fstatat(dir, name, &named, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+		opened.Dev == named.Dev && opened.Ino == named.Ino
 }
 
 func flock(f *os.File, how int) error {
