@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
 )
 
 // Snapshots are the snapshots of a vault.
@@ -117,6 +119,9 @@ func (g *Grid) Choose(ctx context.Context, n uint64) (*Chosen, error) {
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
+		}
+		if errors.Is(err, tahoeclient.ErrNotAnswering) {
+			return nil, err // it would be the same for each older one
 		}
 		chosen.Unreadable = append(chosen.Unreadable, err)
 	}

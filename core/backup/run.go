@@ -14,6 +14,7 @@ import (
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
 )
 
 // ErrNoFolders: nothing to do.
@@ -159,7 +160,7 @@ func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, snapshot.ErrVersion):
+		case errors.Is(err, snapshot.ErrVersion), errors.Is(err, tahoeclient.ErrNotAnswering):
 			return err
 		case err != nil:
 			r.report.ParentProblems = append(r.report.ParentProblems, err)
@@ -205,6 +206,9 @@ func (r *run) learn(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if errors.Is(err, tahoeclient.ErrNotAnswering) {
+			return err
 		}
 		if err != nil {
 			r.report.ParentProblems = append(r.report.ParentProblems, err)
@@ -401,7 +405,7 @@ func (r *run) verify(ctx context.Context, s *snapshot.Snapshot) (gone int, err e
 				gone++
 				r.lost[id] = true
 				delete(r.stored, id)
-			case !h.Healthy:
+			case !h.Healthy, h.GoodHosts < min(h.SharesTotal, len(h.RespondingServers)):
 				r.report.Weak++
 			}
 			return nil

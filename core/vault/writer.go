@@ -274,7 +274,9 @@ func (w *Writer) set(ctx context.Context, caps map[string]tahoeclient.Cap) error
 			return fmt.Errorf("%s: %w", name, ErrNotStored)
 		}
 	}
-	return nil
+	// Tahoe reports success even for a single server: those that went in
+	// between have the old version.
+	return w.v.requireServers(ctx)
 }
 
 // ThisMachine names this computer since its last start, and the place of the

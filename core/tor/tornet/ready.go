@@ -69,7 +69,18 @@ func portTaken(err error) bool {
 func (n *Network) waitRelays(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	last := ""
+	fmt.Println("DBG start", time.Now())
 	for {
+		now := ""
+		for _, o := range n.nodes {
+			text, _ := os.ReadFile(filepath.Join(o.dir, "cached-microdesc-consensus"))
+			now += fmt.Sprintf(" %d/%d", bytes.Count(text, []byte("\nr ")), o.known())
+		}
+		if now != last {
+			fmt.Println("DBG", time.Now().Format("15:04:05.0"), now)
+			last = now
+		}
 		if err := n.Err(); err != nil {
 			return err
 		}
