@@ -1,4 +1,4 @@
-# make deps    what building and testing need: Tahoe-LAFS, a C compiler
+# make deps    what building and testing need: Tahoe-LAFS, tor, a C compiler
 # make build   the program, into build/
 # make demo    the main job from end to end on a practice grid
 # make test    every test, those on a real grid included
@@ -31,7 +31,7 @@ demo: deps build
 # under the race detector, so most of their tests run without it.
 .PHONY: test
 test: deps
-	HIDDEN_BACKUP_REQUIRE_GRID=1 $(GO) test -race -p 1 -timeout 20m ./...
+	HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 $(GO) test -race -p 1 -timeout 20m ./...
 	$(GO) test ./core/paper
 
 .PHONY: lint
