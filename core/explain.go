@@ -14,7 +14,6 @@ import (
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/retain"
 	"hiddenbackup/core/snapshot"
-	"hiddenbackup/core/tor"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 )
@@ -285,58 +284,6 @@ var explanations = []struct {
 		Title: "The part of the program that plays the blank computer ended early.",
 		Safe:  "Your files were not touched, and what it had restored is removed.",
 		Hint:  "Most often memory runs out: close other programs and try again, or name a directory on a disk with --target.", Exit: ExitFailed}},
-	{tor.ErrNoTor, Message{
-		Title: "There is no tor on this computer, and this grid is reached through Tor only.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "Start Tor Browser, or install tor: sudo apt install tor. On Tails, connect to Tor first.", Exit: ExitGrid}},
-	{tor.ErrNoSocks, Message{
-		Title: "Nothing answers where tor should be.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "Start tor (on Tails: connect to Tor), or name its address with --tor ADDRESS.", Exit: ExitGrid}},
-	{tor.ErrNotTor, Message{
-		Title: "What answers at tor's address is not tor.",
-		Safe:  "Nothing was sent through it.",
-		Hint:  "Check --tor ADDRESS; tor's own default is 127.0.0.1:9050, Tor Browser's 127.0.0.1:9150.", Exit: ExitGrid}},
-	{tor.ErrClock, Message{
-		Title: "Tor does not connect because this computer's clock is wrong.",
-		Safe:  "Nothing was sent to the grid.",
-		Hint:  "Set the clock and the time zone, then try again.", Exit: ExitGrid}},
-	{tor.ErrNotBootstrapped, Message{
-		Title: "Tor is not connected to its network yet.",
-		Safe:  "Nothing was sent to the grid.",
-		Hint:  "Check the connection to the internet. Where Tor is blocked, use bridges: --bridge, or Tor Connection on Tails.", Exit: ExitGrid}},
-	{tor.ErrEnded, Message{
-		Title: "Our tor ended.",
-		Safe:  "Nothing went anywhere else; what is stored stays stored.",
-		Hint:  "Run the same command again: it starts tor anew and continues.", Exit: ExitGrid}},
-	{tor.ErrBridge, Message{
-		Title: "That is not a bridge line.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "Copy the whole line as you were given it: obfs4 ADDRESS:PORT FINGERPRINT cert=… iat-mode=0.", Exit: ExitUsage}},
-	{tor.ErrNoPlugin, Message{
-		Title: "The program for this kind of bridge is not installed.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "Install it: sudo apt install obfs4proxy.", Exit: ExitGrid}},
-	{tor.ErrOnion, Message{
-		Title: "An onion service cannot be reached.",
-		Safe:  "Nothing went anywhere else.",
-		Hint:  "Try again in a while; “status” shows each server.", Exit: ExitGrid}},
-	{tor.ErrOnionAddress, Message{
-		Title: "That is not the address of an onion service.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "It has 56 letters and digits and ends in .onion. Copy it whole.", Exit: ExitUsage}},
-	{tor.ErrNotOwn, Message{
-		Title: "The running tor takes no such orders from us.",
-		Safe:  "It goes on undisturbed.",
-		Hint:  "Use a tor of our own: --tor own.", Exit: ExitUsage}},
-	{tor.ErrControl, Message{
-		Title: "Our tor did not do what it was told.",
-		Safe:  "Nothing went anywhere else.",
-		Hint:  "Run the command again; the line below is what tor said.", Exit: ExitFailed}},
-	{tor.ErrConfig, Message{
-		Title: "Tor cannot be used like that.",
-		Safe:  "Nothing was sent anywhere.",
-		Hint:  "The line below says what does not go together.", Exit: ExitUsage}},
 	{ErrWords, Message{
 		Title: "These are not the four words of this manifest.",
 		Safe:  "Nothing was noted.",
@@ -351,7 +298,7 @@ var explanations = []struct {
 		Hint:  "Write it as 2026-12-31, and check this computer's clock.", Exit: ExitUsage}},
 
 	{retain.ErrRules, Message{
-		Title: "These keep rules keep nothing.",
+		Title: "No keep rule says what is to stay.",
 		Safe:  "Nothing was forgotten.",
 		Hint:  "Say what is to stay, with numbers from 1 up: --keep-last, --keep-daily, --keep-weekly, --keep-monthly, or a time span with --keep-within.", Exit: ExitUsage}},
 	{ErrStays, Message{

@@ -16,7 +16,6 @@ import (
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
-	"hiddenbackup/core/tor"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 )
@@ -30,10 +29,7 @@ type Config struct {
 	AllowDisk bool
 	// UploadRate and DownloadRate are bounds in bytes a second; 0 is none.
 	UploadRate, DownloadRate int64
-	// Tor says which tor to use where the grid needs one.
-	Tor TorConfig
-	// Wait is how long to wait for tor, and then for enough servers; 0 is
-	// DefaultWait.
+	// Wait is how long to wait for enough servers; 0 is DefaultWait.
 	Wait time.Duration
 	// Logger gets harmless values only; nil discards.
 	Logger *slog.Logger
@@ -113,7 +109,6 @@ type Grid struct {
 // connection is a gateway and what is asked of any grid. The caller closes it.
 type connection struct {
 	grid    manifest.Grid
-	tor     *tor.Tor      // nil where none is needed, or when attached
 	gateway *node.Gateway // nil when attached to somebody's
 	client  *tahoeclient.Client
 	wait    time.Duration
@@ -134,14 +129,8 @@ func connect(ctx context.Context, c Config, grid manifest.Grid, config node.Gate
 	case !errors.Is(err, node.ErrNoGateway):
 		return l, err
 	default:
-		if l.tor, err = startTor(ctx, c, grid, l.wait, t); err != nil {
-			return l, err
-		}
-		if l.tor != nil {
-			config.TorSocks = l.tor.Socks()
-		}
 		if l.gateway, err = node.StartGateway(ctx, config); err != nil {
-			return l, errors.Join(err, l.closeTor())
+			return l, err
 		}
 		socket = l.gateway.Socket()
 	}
@@ -241,32 +230,19 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 
 // networkOf is empty for a network that is not supported yet.
 func networkOf(g manifest.Grid) node.Network {
-	switch g.Network {
-	case manifest.NetworkPractice:
+	if g.Network == manifest.NetworkPractice {
 		return node.Loopback
-	case manifest.NetworkTor:
-		return node.Tor
-	case manifest.NetworkTorToClearnet:
-		return node.TorToClearnet
 	}
 	return ""
 }
 
-// Close stops the gateway and the tor that Connect started.
+// Close stops the gateway if Connect started it.
 func (l *connection) Close() error {
 	l.client.Close()
-	var err error
 	if l.gateway != nil {
-		err = l.gateway.Close()
+		return l.gateway.Close()
 	}
-	return errors.Join(err, l.closeTor())
-}
-
-func (l *connection) closeTor() error {
-	if l.tor == nil {
-		return nil
-	}
-	return l.tor.Close()
+	return nil
 }
 
 // Status is what the grid looks like from here.
@@ -344,9 +320,6 @@ func (l *connection) waitFor(ctx context.Context, need func(known int) int) erro
 	usable, required := 0, l.grid.Needed
 	var silent error // of the gateway, when it did not answer last
 	for {
-		if l.tor != nil && l.tor.Err() != nil {
-			return l.tor.Err()
-		}
 		grid, err := l.client.Grid(ctx)
 		if ctx.Err() == nil {
 			silent = err

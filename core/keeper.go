@@ -7,7 +7,6 @@ import (
 
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
-	"hiddenbackup/core/tor"
 )
 
 // KeeperCommand is the hidden command a front end must answer by calling
@@ -40,14 +39,6 @@ func StartGateway(ctx context.Context, c Config, a *Access) (pid int, err error)
 	id, err := a.gatewayID()
 	if err != nil {
 		return 0, err
-	}
-	if needsTor(a.reader.Grid) {
-		// The keeper outlives us, and so must its tor.
-		running, err := tor.Start(ctx, tor.Config{Source: tor.System, Socks: c.Tor.Socks})
-		if err != nil {
-			return 0, fmt.Errorf("a gateway that is kept needs a tor that runs by itself: %w", err)
-		}
-		config.TorSocks = running.Socks()
 	}
 	attached, err := node.SpawnKeeper(ctx, argv, id, config)
 	if err != nil {

@@ -58,6 +58,7 @@ type ReadyPlan struct {
 type Readiness struct {
 	Newest  snapshot.Info
 	Pending backup.Estimate // what a backup now would add
+	Missing []string        // folders of the manifest that the newest snapshot lacks
 	Proofs  Proofs
 	// Generation is that of the manifest at hand; only its holders count.
 	Generation uint64
@@ -67,6 +68,7 @@ type Readiness struct {
 	Caretakers []vault.Receipt
 	// Forever: every server is said to delete nothing by itself.
 	Forever   bool
+	Practice  bool      // all servers are on this computer
 	KeepUntil time.Time // the return and a month; zero: unknown
 	Operators []string  // distinct, as the manifest names them
 	// Tiers are the sizes of what comes back, Rate the bytes of content a
@@ -113,6 +115,7 @@ func (g *Grid) Ready(ctx context.Context, p ReadyPlan, t *progress.Tracker) (*Re
 			r.Caretakers = append(r.Caretakers, h)
 		}
 	}
+	r.Practice = g.grid.Network == manifest.NetworkPractice
 	r.Forever = len(g.grid.Servers) > 0
 	for _, s := range g.grid.Servers {
 		r.Forever = r.Forever && s.LeaseDays == manifest.LeaseForever
@@ -133,6 +136,7 @@ func (g *Grid) tiers(ctx context.Context, r *Readiness) error {
 	if err != nil {
 		return err
 	}
+	r.Missing = chosen.Missing
 	tier := make(map[string]uint8)
 	for _, f := range chosen.Folders {
 		tier[f.Name] = min(f.Tier, 3)
@@ -159,7 +163,7 @@ func (r *Readiness) Green(item Item) bool {
 	rehearsed := about(p.Rehearsed.Snapshot, p.Rehearsed.Form) && p.Rehearsed.Passed
 	switch item {
 	case ItemSnapshot:
-		return r.Pending.Parent == newest && r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
+		return len(r.Missing) == 0 && r.Pending.Parent == newest && r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
 	case ItemReadBack:
 		return checked && verified || rehearsed && p.Rehearsed.Full
 	case ItemRehearsal:
@@ -169,7 +173,7 @@ func (r *Readiness) Green(item Item) bool {
 	case ItemHolders:
 		return len(r.Holders) >= r.Wanted
 	case ItemKept:
-		return !r.KeepUntil.IsZero() && (r.Forever || len(r.Caretakers) > 0 || p.Leases.After(r.KeepUntil))
+		return r.Forever || !r.KeepUntil.IsZero() && (len(r.Caretakers) > 0 || p.Leases.After(r.KeepUntil))
 	case ItemOperators:
 		return checked && p.Checked.Operators >= 1
 	case ItemTime:

@@ -59,7 +59,8 @@ type RehearsalReport struct {
 	First                           []string
 	FirstAfter, AllAfter, Restoring time.Duration
 	// Proof is what the sample proves, zero without one. TooLarge files were not
-	// drawn from.
+	// drawn from; if there are no others, the smallest was restored all the same
+	// and is not among them.
 	Proof    upkeep.Assurance
 	TooLarge int
 
@@ -67,7 +68,7 @@ type RehearsalReport struct {
 	RolledBack bool
 	NoVault    string
 	Unreadable []string // newer snapshots
-	Missing    []string
+	Missing    []string // folders of the manifest that it does not hold
 
 	Problems     []restore.Problem // not restored; at most some of ProblemCount
 	ProblemCount uint64
@@ -121,6 +122,7 @@ type rehearsal struct {
 	home   string // of the person
 	report RehearsalReport
 	sample []string
+	form   [32]byte // of the snapshot as it was restored
 }
 
 // target checks where the files are to go, as far as the manifest knows.
@@ -162,7 +164,7 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 	r.report.InMemory = node.MemoryBacked(s.target)
 	q := blankRequest{
 		Manifest: r.p.Manifest, Passphrase: r.p.Passphrase, Snapshot: r.p.Snapshot, Full: r.p.Full,
-		AllowDisk: r.c.AllowDisk, DownloadRate: r.c.DownloadRate, Wait: r.c.Wait, Tor: r.c.Tor,
+		AllowDisk: r.c.AllowDisk, DownloadRate: r.c.DownloadRate, Wait: r.c.Wait,
 	}
 	if r.p.Target != "" {
 		q.LiveHome = r.home
@@ -204,13 +206,13 @@ func (r *rehearsal) take(b *blankResult) error {
 	p := &r.report
 	p.Info, p.Files, p.Bytes, p.Fetched = b.Info, b.Files, b.Bytes, b.Fetched
 	p.First, p.FirstAfter, p.AllAfter, p.Restoring = b.First, b.FirstAfter, b.AllAfter, b.Restoring
-	p.RolledBack, p.NoVault, p.Unreadable, p.Missing = b.RolledBack, b.NoVault, b.Passed, b.Missing
+	p.RolledBack, p.NoVault, p.Unreadable, p.Missing = b.RolledBack, b.NoVault, b.Unreadable, b.Missing
 	p.Problems, p.ProblemCount = toldProblems(b.Problems), b.ProblemCount
 	p.Incomplete, p.IncompleteCount = toldProblems(b.Warnings), b.WarningCount
 	if !p.Full && b.SampleOf > 0 {
 		p.Proof = upkeep.Prove(len(b.Sample), b.SampleOf)
 	}
-	p.TooLarge = b.TooLarge
+	p.TooLarge, r.form = b.TooLarge, b.Form
 	for _, path := range b.Sample {
 		r.sample = append(r.sample, string(path))
 	}
@@ -237,7 +239,7 @@ func (r *rehearsal) judge(ctx context.Context, s *stage, failure error) error {
 		if err := r.compare(ctx, g, chosen.Snapshot, s); err != nil {
 			return err
 		}
-		p.Passed = p.ProblemCount == 0 && p.Copy.Count == 0 && p.Live.Unexplained.Count == 0 && len(p.Unreadable)+len(p.Missing) == 0
+		p.Passed = p.passes(chosen.Totals)
 	}
 	if r.access.owner == nil {
 		return nil
@@ -250,6 +252,12 @@ func (r *rehearsal) judge(ctx context.Context, s *stage, failure error) error {
 	return nil
 }
 
+// passes is the verdict. Restoring none of the files there are proves nothing.
+func (p *RehearsalReport) passes(t snapshot.Totals) bool {
+	return p.ProblemCount == 0 && p.Copy.Count == 0 && p.Live.Unexplained.Count == 0 &&
+		len(p.Unreadable)+len(p.Missing) == 0 && (p.Files > 0 || t.Files == 0)
+}
+
 // record notes the outcome in the vault: the last one, whichever it is.
 func (r *rehearsal) record(ctx context.Context, g *Grid) error {
 	unlock, err := lock(r.c, r.access)
@@ -260,7 +268,7 @@ func (r *rehearsal) record(ctx context.Context, g *Grid) error {
 	return g.vault.Amend(ctx, false, func(c *vault.Config) error {
 		p := r.report
 		c.Proofs.Rehearsed = vault.Rehearsal{
-			Time: now(), Snapshot: p.Info.Sequence, Full: p.Full, Passed: p.Passed,
+			Time: now(), Snapshot: p.Info.Sequence, Form: r.form, Full: p.Full, Passed: p.Passed,
 			Files: p.Files, Bytes: p.Bytes, Fetched: p.Fetched, Elapsed: p.Restoring,
 		}
 		if r.p.Typed {

@@ -132,6 +132,10 @@ func (h *rehearsed) full(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	p := h.proofs().Rehearsed
+	form, err := h.grid.form(t.Context(), 1)
+	if err != nil || p.Form != form || form == [32]byte{} {
+		t.Errorf("noted the form %x, it is %x, %v", p.Form, form, err)
+	}
 	if !p.Passed || !p.Full || p.Snapshot != 1 || p.Files != r.Files || p.Elapsed <= 0 || time.Since(p.Time) > time.Minute {
 		t.Errorf("noted: %+v", p)
 	}
@@ -345,6 +349,84 @@ func TestASampleIsRandomAndBounded(t *testing.T) {
 	v.offer("film", sampleBytes+1)
 	if v.cut(); len(v.drawn) != 4 || v.tooLarge != 1 || v.of != 100 {
 		t.Errorf("%d files of 20 MB of %d, %d too large", len(v.drawn), v.of, v.tooLarge)
+	}
+}
+
+// blankOf is a quick rehearsal's restore of the snapshot of a folder.
+func blankOf(t *testing.T, m *memoryGrid, n uint64) *blankResult {
+	t.Helper()
+	b := &blank{q: blankRequest{Target: t.TempDir(), Snapshot: n}, tracker: new(progress.Tracker)}
+	if err := b.restore(t.Context(), m.Grid); err != nil {
+		t.Fatal(err)
+	}
+	return &b.result
+}
+
+func TestQuickRehearsalOfLargeFilesOnlyRestoresOne(t *testing.T) {
+	m := newMemoryGrid(t, 201)
+	treetest.Write(t, m.source, "film", treetest.Random(1, sampleBytes+2))
+	treetest.Write(t, m.source, "series", treetest.Random(2, sampleBytes+1))
+	if err := m.backup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := blankOf(t, m, 0)
+	if len(r.Sample) != 1 || string(r.Sample[0]) != "papers/series" || r.Files != 1 || r.TooLarge != 1 || r.SampleOf != 0 {
+		t.Errorf("drew %q, restored %d files, left out %d", r.Sample, r.Files, r.TooLarge)
+	}
+}
+
+func TestLargeFileBesideAFirstTierIsDrawnIfItFits(t *testing.T) {
+	for _, c := range []struct {
+		firstFiles int
+		room       int64
+		drawn      int
+	}{{1, 1 << 40, 1}, {1, sampleBytes, 0}, {0, sampleBytes, 1}} { // the last one: ErrNoRoom
+		v := newSurvey(&snapshot.Snapshot{})
+		v.firstFiles = c.firstFiles
+		v.offer("film", sampleBytes+1)
+		v.cut()
+		if v.orLarge(c.room); len(v.drawn) != c.drawn || v.tooLarge != 1-c.drawn {
+			t.Errorf("%+v: drew %d, %d too large", c, len(v.drawn), v.tooLarge)
+		}
+	}
+}
+
+func TestRehearsalThatRestoredNothingFails(t *testing.T) {
+	var r RehearsalReport
+	if r.passes(snapshot.Totals{Files: 3}) {
+		t.Error("no file of three came back, and it passed")
+	}
+	if !r.passes(snapshot.Totals{Entries: 1}) {
+		t.Error("there was no file to restore, and it failed")
+	}
+}
+
+func TestRehearsalOfASnapshotByItsNumberNamesFoldersItLacks(t *testing.T) {
+	m := newMemoryGrid(t, 202)
+	treetest.Write(t, m.source, "note", []byte("text"))
+	if err := m.backup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.access.reader.Folders = []manifest.Folder{{Name: "papers", Path: m.source}, {Name: "keys", Path: "~/keys"}}
+	r := rehearsal{}
+	r.take(blankOf(t, m, 1))
+	if !slices.Equal(r.report.Missing, []string{"keys"}) || r.report.passes(snapshot.Totals{Files: 1}) {
+		t.Errorf("missing: %v", r.report.Missing)
+	}
+}
+
+func TestOnlyNamedEntriesAreExcused(t *testing.T) {
+	l := newLacking(&RehearsalReport{
+		Incomplete: []restore.Problem{{Path: "a"}}, IncompleteCount: 100,
+		Problems: []restore.Problem{{Path: "b"}}, ProblemCount: 100,
+	})
+	for d, want := range map[restore.Differing]bool{
+		{Path: "a", How: restore.DifferenceMetadata}: true, {Path: "a", How: restore.DifferenceContent}: false,
+		{Path: "b", How: restore.DifferenceMissing}: true, {Path: "c", How: restore.DifferenceMetadata}: false,
+	} {
+		if got := l.explains(d, nil); got != want {
+			t.Errorf("%s of %q: %v", d.How, d.Path, got)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (b *blank) run(ctx context.Context) error {
 		return err
 	}
 	g, err := Connect(ctx, Config{
-		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait, Tor: b.q.Tor,
+		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait,
 	}, access, b.tracker)
 	if err != nil {
 		return err
@@ -143,7 +143,10 @@ func (b *blank) restore(ctx context.Context, g *Grid) error {
 		r.NoVault = chosen.NoVault.Error()
 	}
 	for _, err := range chosen.Unreadable {
-		r.Passed = append(r.Passed, err.Error())
+		r.Unreadable = append(r.Unreadable, err.Error())
+	}
+	if r.Form, err = g.form(ctx, r.Info.Sequence); err != nil {
+		return err
 	}
 	if b.q.LiveHome != "" {
 		if err := outside(b.q.Target, restore.PlacesOf(chosen.Snapshot, b.q.LiveHome)); err != nil {
@@ -155,8 +158,15 @@ func (b *blank) restore(ctx context.Context, g *Grid) error {
 	if err != nil {
 		return err
 	}
-	if err := enoughRoom(b.q.Target, v.need(b.q.Full)); err != nil {
+	room, err := node.Room(b.q.Target)
+	if err != nil {
 		return err
+	}
+	if !b.q.Full {
+		v.orLarge(room)
+	}
+	if need := v.need(b.q.Full); need > room {
+		return noRoom(need, room)
 	}
 	first, rest := make(map[string]string), make(map[string]string)
 	for name, place := range restore.ResolvePlaces(chosen.Snapshot, b.q.Target) {
@@ -205,13 +215,9 @@ func (b *blank) step(ctx context.Context, g *Grid, s *snapshot.Snapshot, o resto
 	return err
 }
 
-// enoughRoom fails with ErrNoRoom and says what would do.
-func enoughRoom(dir string, need int64) error {
-	free, err := node.Room(dir)
-	if err != nil || need <= free {
-		return err
-	}
-	err = fmt.Errorf("%w: %d MB are needed, %d MB are free", ErrNoRoom, need/1e6+1, free/1e6)
+// noRoom is an ErrNoRoom that says what would do.
+func noRoom(need, free int64) error {
+	err := fmt.Errorf("%w: %d MB are needed, %d MB are free", ErrNoRoom, need/1e6+1, free/1e6)
 	const shared = "/dev/shm" // often larger than where a session has its files
 	if more, serr := node.Room(shared); serr == nil && more > need && node.MemoryBacked(shared) {
 		return fmt.Errorf("%w; --target %s has room and is in memory too", err, shared)

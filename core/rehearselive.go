@@ -78,14 +78,12 @@ func (r *rehearsal) compare(ctx context.Context, g *Grid, s *snapshot.Snapshot, 
 }
 
 // lacking knows which entries were restored without some of their metadata, and
-// which were not restored at all: those are reported already.
-type lacking struct {
-	metadata, all map[string]bool
-	unnamed       uint64 // entries that lack metadata beyond those named
-}
+// which were not restored at all: those are reported already. It knows only those
+// that are named: which the others are nobody knows.
+type lacking struct{ metadata, all map[string]bool }
 
 func newLacking(p *RehearsalReport) *lacking {
-	l := &lacking{metadata: make(map[string]bool), all: make(map[string]bool), unnamed: p.IncompleteCount - uint64(len(p.Incomplete))}
+	l := &lacking{metadata: make(map[string]bool), all: make(map[string]bool)}
 	for _, w := range p.Incomplete {
 		l.metadata[w.Path] = true
 	}
@@ -96,18 +94,7 @@ func newLacking(p *RehearsalReport) *lacking {
 }
 
 func (l *lacking) explains(d restore.Differing, _ *snapshot.Entry) bool {
-	switch {
-	case l.all[d.Path]:
-		return true
-	case d.How != restore.DifferenceMetadata:
-		return false
-	case l.metadata[d.Path]:
-		return true
-	case l.unnamed > 0:
-		l.unnamed--
-		return true
-	}
-	return false
+	return l.all[d.Path] || d.How == restore.DifferenceMetadata && l.metadata[d.Path]
 }
 
 // since holds the live folders against the snapshot: names, sizes and times of

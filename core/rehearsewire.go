@@ -27,7 +27,6 @@ type blankRequest struct {
 	AllowDisk    bool
 	DownloadRate int64
 	Wait         time.Duration
-	Tor          TorConfig
 }
 
 // blankLine is one line of the answers: a status now and then, at the end how
@@ -40,6 +39,7 @@ type blankLine struct {
 // blankResult is how it went. Failure says why it ended early.
 type blankResult struct {
 	Info                            snapshot.Info
+	Form                            [32]byte // of the snapshot: see vault.Form
 	Files                           uint64
 	Bytes, Fetched                  int64
 	First                           []string      // folders of the first tier
@@ -48,7 +48,7 @@ type blankResult struct {
 	SampleOf, TooLarge              int
 	RolledBack                      bool
 	NoVault                         string
-	Passed, Missing                 []string
+	Unreadable, Missing             []string
 	Problems, Warnings              []blankProblem
 	ProblemCount, WarningCount      uint64
 	Failure                         *blankFailure

@@ -184,11 +184,18 @@ func (a *app) recallCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "recall",
 		Short: "Type the passphrase from memory; the day is noted in the vault",
-		Args:  cobra.NoArgs,
+		Long: `Type the passphrase from memory; the day is noted in the vault. A rehearsal for which
+you type it counts, too.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.passphraseFile != "" || a.passphraseFD >= 0 {
 				return usage("recalling is typing it from memory, at the terminal; a file or a descriptor proves nothing")
 			}
+			tty, err := terminal()
+			if err != nil {
+				return usage("recalling is typing the passphrase from memory, and there is no terminal to type it at")
+			}
+			tty.Close()
 			opened, err := a.open(c.Context())
 			if err != nil {
 				return err

@@ -108,6 +108,7 @@ func (a *app) create(ctx context.Context, d core.Draft, output string, armour, c
 	m, err := core.CreateManifest(ctx, a.config, d, t)
 	stop()
 	if err != nil {
+		fmt.Fprintln(a.err, "No manifest was made. Forget the passphrase: the next try makes another one.")
 		return err
 	}
 	sealed, err := manifest.Seal(m, pass, nil)
@@ -140,7 +141,7 @@ func (a *app) saveSealed(output string, sealed []byte, m *manifest.Manifest, rep
 		return nil
 	}
 	fmt.Fprintf(a.out, "Manifest written to %s (%s, generation %d).\n", shown(output), size(int64(len(sealed))), m.Generation)
-	fmt.Fprintf(a.out, "Its four words: %s. A holder sees the same words with “manifest show --words”.\n", words)
+	fmt.Fprintf(a.out, "Its four words: %s. A holder sees the same words with “manifest check”.\n", words)
 	return nil
 }
 

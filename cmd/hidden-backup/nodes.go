@@ -138,7 +138,7 @@ one running instead, which saves each command some seconds, until “gateway sto
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "The gateway runs (process %d). Stop it with “gateway stop” before you wipe or leave.\n", pid)
+			fmt.Fprintf(a.out, "The gateway runs (process %d). Stop it before you wipe or leave: gateway stop --manifest %s\n", pid, shown(a.manifest))
 			return nil
 		},
 	}, &cobra.Command{

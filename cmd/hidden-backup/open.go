@@ -66,12 +66,24 @@ func (a *app) unseal(ctx context.Context, data, pass []byte) (*manifest.Opened, 
 	t := new(progress.Tracker)
 	t.SetPhase(progress.PhaseUnlock)
 	stop := a.watch(t)
-	opened, err := manifest.Open(data, pass)
-	stop()
-	if ctx.Err() != nil {
+	type result struct {
+		opened *manifest.Opened
+		err    error
+	}
+	done := make(chan result, 1)
+	own := bytes.Clone(pass) // the caller wipes its own when we leave early
+	go func() {
+		defer clear(own)
+		opened, err := manifest.Open(data, own)
+		done <- result{opened, err}
+	}()
+	defer stop()
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case <-ctx.Done(): // the key is not finished for nobody: the process ends
 		return nil, context.Cause(ctx)
 	}
-	return opened, err
 }
 
 // passphrase gets the passphrase of an existing manifest from where the flags
@@ -158,6 +170,9 @@ func firstLine(r io.Reader) ([]byte, error) {
 	return line, nil
 }
 
+// shownWidth is room for seven words of nine letters and what stands before.
+const shownWidth = 80
+
 // newPassphrase gets one for a manifest to be sealed: from the flags, or
 // generated, shown on the terminal and typed back. choose lets the owner make
 // one up.
@@ -188,7 +203,11 @@ func (a *app) newPassphrase(ctx context.Context, choose bool) ([]byte, error) {
 		if _, err := readHidden(ctx, tty, "Press Enter when you know it; then it is erased here. "); err != nil && ctx.Err() != nil {
 			return nil, err
 		}
-		fmt.Fprint(tty, "\x1b[7A\x1b[J") // the seven lines above
+		erase := "\x1b[7A\x1b[J" // the seven lines above
+		if width, _, err := term.GetSize(int(tty.Fd())); err != nil || width < shownWidth {
+			erase = "\x1b[H\x1b[2J\x1b[3J" // they were folded into more
+		}
+		fmt.Fprint(tty, erase)
 		typed, err := readHidden(ctx, tty, "Type it back: ")
 		if err != nil && ctx.Err() != nil {
 			return nil, err

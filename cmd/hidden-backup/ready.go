@@ -95,6 +95,10 @@ func readyText(r *core.Readiness, item core.Item) string {
 	switch {
 	case item == core.ItemSnapshot && green:
 		return fmt.Sprintf("Snapshot %d of %s holds every file as it is now.", r.Newest.Sequence, moment(r.Newest.Time))
+	case item == core.ItemSnapshot && len(r.Missing) > 0:
+		return fmt.Sprintf("Snapshot %d does not hold %s.\n“backup” without naming folders stores all.", r.Newest.Sequence, shown(strings.Join(r.Missing, ", ")))
+	case item == core.ItemSnapshot && r.Pending.Parent != r.Newest.Sequence:
+		return fmt.Sprintf("Snapshot %d, the newest, was not the one to compare with.\n“backup” makes one that is.", r.Newest.Sequence)
 	case item == core.ItemSnapshot && len(r.Pending.Problems) > 0:
 		return fmt.Sprintf("%s cannot be read and would be lost.\n“backup --dry-run” names them.", plural(len(r.Pending.Problems), "file or folder", "files or folders"))
 	case item == core.ItemSnapshot:
@@ -130,11 +134,11 @@ func readyText(r *core.Readiness, item core.Item) string {
 	case item == core.ItemOperators && green:
 		return fmt.Sprintf("Any %s with all their servers may vanish, of %d (found on %s).", plural(p.Checked.Operators, "operator", "operators"), len(r.Operators), moment(p.Checked.Time))
 	case item == core.ItemOperators && p.Checked.Snapshot == r.Newest.Sequence && p.Checked.Operators == 0:
-		return fmt.Sprintf("One operator alone could make it unreadable (%s).\nUse a grid with servers of more people.", operatorsText(r.Operators))
+		return fmt.Sprintf("One operator alone could make it unreadable (%s).\n%s", operatorsText(r.Operators), operatorsHint(r))
 	case item == core.ItemOperators && p.Checked.Snapshot == r.Newest.Sequence:
 		return "The manifest does not say who runs the servers.\nAdd “operator” to its servers (“manifest open”, “manifest seal”)."
 	case item == core.ItemTime && green:
-		return fmt.Sprintf("At the rate of the rehearsal the first tier is back after %s, everything after %s.", clock(r.RestoreTime(1)), clock(r.RestoreTime(3)))
+		return fmt.Sprintf("At the rate of the rehearsal%s everything is back in %s, once connected.", firstTier(r), about(r.RestoreTime(3)))
 	}
 	return readyMissing[item]
 }
@@ -148,6 +152,31 @@ var readyMissing = map[core.Item]string{
 	core.ItemKept:      "“manifest share --caretaker” lets somebody renew it; “check --renew” renews it now.",
 	core.ItemOperators: "It is not known how many operators may vanish.\n“check” finds out.",
 	core.ItemTime:      "How long a restore takes was not measured.\n“rehearse” measures it.",
+}
+
+func operatorsHint(r *core.Readiness) string {
+	if r.Practice {
+		return "That is always so on a practice grid: it is for learning, not for wiping."
+	}
+	return "Use a grid with servers of more people."
+}
+
+func firstTier(r *core.Readiness) string {
+	if r.Tiers[1] == 0 {
+		return ""
+	}
+	return " the first tier is back in " + about(r.RestoreTime(1)) + " and"
+}
+
+// about is an estimate, never shorter than it is.
+func about(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("about %s", plural(int(d.Minutes())+1, "minute", "minutes"))
+	}
+	return fmt.Sprintf("about %s", plural(int(d.Hours())+1, "hour", "hours"))
 }
 
 func operatorsText(names []string) string {

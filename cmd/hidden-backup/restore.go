@@ -259,9 +259,12 @@ func (a *app) printSnapshots(list *core.Snapshots) {
 		printJSON(a.out, map[string]any{"type": "report", "command": "snapshots", "snapshots": rows, "unreadable": len(list.Broken), "rolled_back": list.RolledBack})
 		return
 	}
-	if len(list.Infos) == 0 {
+	switch {
+	case len(list.Infos)+len(list.Broken) == 0:
+		fmt.Fprintln(a.out, "There is no snapshot yet. “backup” makes one.")
+	case len(list.Infos) == 0:
 		fmt.Fprintln(a.out, "The vault holds no snapshot that can be read.")
-	} else {
+	default:
 		fmt.Fprintf(a.out, "%8s  %-17s %10s %10s  %s\n", "snapshot", "date", "files", "size", "folders")
 	}
 	for _, i := range list.Infos {

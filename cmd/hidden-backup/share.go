@@ -37,7 +37,7 @@ picture of a QR code, text for a message, or the file as it is. All of them are 
 same manifest under the same passphrase, and nobody can read it without that. The
 passphrase is not needed to make them.
 
-  hidden-backup manifest share -m my.manifest --qr card.pdf --to "Anna. She asks for the lighthouse."`,
+  hidden-backup manifest share -m my.manifest --qr card.pdf --to "Only to me, when I ask for the lighthouse."`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.caretaker != "" {
@@ -166,9 +166,10 @@ func (a *app) printShared(files []copyFile, c paper.Copy) {
 	fmt.Fprintf(a.out, `Four words: %s
 
 Tell the holder, by voice if you can:
-  the four words. Her copy is whole if “hidden-backup manifest check FILE --words "…"”
-  says so; it needs no passphrase. She can also read the words to you.
-  whom to give it to, and on what sign. To nobody else, and never to post it.
+  - the four words. Her copy is whole if “hidden-backup manifest check FILE --words "…"”
+    says so; it needs no passphrase. Then she reads them to you, and you note it with
+    “manifest holders confirm”.
+  - whom to give it to, and on what sign; to nobody else, and never to post it.
 Never tell the passphrase. With it and any one copy, everything can be read.
 `, c.Words)
 }

@@ -40,7 +40,7 @@ const (
 	aboutCard = "This sheet is the sealed manifest of a backup: with its passphrase it brings the backup back. " +
 		"It is not the backup itself, and nobody can read it without the passphrase, which is written nowhere. Keep it safe; do not post it, and show it to nobody but the person named below."
 	checkComputer = "On a computer, without any passphrase. FILE is a photograph of the code, the text it gives to a scanner, or the lines below:"
-	checkPhone    = "By telephone: read the four words to whoever gave you this sheet. They must be the same on both sides."
+	checkPhone    = "By telephone: the four words are the same as on the owner's side. That tells which copy this is, not that the code and the lines are undamaged."
 )
 
 // WriteCard writes the card as PDF: one page for a manifest of the usual size and a few lines of
@@ -149,11 +149,11 @@ func (p *page) head(text string, words [4]string, made time.Time, parts int) {
 		p.y += 2
 	}
 	p.lines(bold(9), left, width, "To check that it is whole")
-	p.lines(plain(9), left, width, checkPhone)
-	p.y += 2
 	p.lines(plain(9), left, width, checkComputer)
 	p.y++
 	p.lines(mono(7.5), left, width, `hidden-backup manifest check FILE --words "`+strings.Join(words[:], " ")+`"`)
+	p.y += 2
+	p.lines(plain(9), left, width, checkPhone)
 	p.y = max(p.y, bottomOfCode) + 3
 }
 

@@ -54,7 +54,6 @@ func renderTorrc(cfg Config, dir string) ([]byte, error) {
 		}
 	}
 	lines = append(lines, cfg.Private...)
-	lines = append(lines, "Log info file /tmp/tnx/host.log")
 	return []byte(strings.Join(lines, "\n") + "\n"), nil
 }
 

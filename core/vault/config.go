@@ -99,7 +99,11 @@ type Receipt struct {
 const maxReceipts = 1000
 
 // SetReceipt notes r in the place of an earlier one of the same person and role.
+// To be given something does not undo having confirmed it.
 func (p *Proofs) SetReceipt(r Receipt) error {
+	if i := slices.IndexFunc(p.Receipts, r.same); i >= 0 && r.Confirmed.IsZero() && p.Receipts[i].Generation == r.Generation {
+		r.Confirmed = p.Receipts[i].Confirmed
+	}
 	p.Receipts = slices.DeleteFunc(p.Receipts, r.same)
 	if len(p.Receipts) >= maxReceipts {
 		return fmt.Errorf("more than %d receipts", maxReceipts)

@@ -20,50 +20,67 @@ var (
 	fingerprintLine = regexp.MustCompile(`(?m)^\S+((?: [0-9A-F]{4}){10})$`)
 )
 
-// makeKeys makes an authority's keys, if it has none yet, and the line by
-// which others know it.
+// makeKeys makes a node's keys, and of an authority the line by which others know it.
 func (o *node) makeKeys(ctx context.Context, p programs) error {
-	keys := filepath.Join(o.dir, "keys")
-	if err := os.MkdirAll(keys, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(o.dir, "keys"), 0o700); err != nil {
 		return err
 	}
-	certificate := filepath.Join(keys, "authority_certificate")
-	if _, err := os.Stat(certificate); err != nil {
-		// The passphrase guards a key that is worth nothing. Without one tor-gencert refuses.
-		_, err := o.run(ctx, "none\n", p.gencert, "--create-identity-key", "-m", "12", "--passphrase-fd", "0",
-			"-a", fmt.Sprintf("127.0.0.1:%d", o.dirPort), "-c", certificate,
-			"-i", filepath.Join(keys, "authority_identity_key"), "-s", filepath.Join(keys, "authority_signing_key"))
-		if err != nil {
+	var identity string
+	var options []string
+	if o.dirPort != 0 {
+		var err error
+		if identity, err = o.certify(ctx, p); err != nil {
 			return err
 		}
+		// It wants to know some authority before it makes the keys of one.
+		options = []string{"--DirAuthority", "none 127.0.0.1:1 " + strings.Repeat("f", 40)}
 	}
-	text, err := os.ReadFile(certificate)
-	if err != nil {
-		return err
-	}
-	identity := identityLine.FindSubmatch(text)
 	empty := filepath.Join(o.dir, "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		return err
 	}
-	// It wants to know some authority before it makes the keys of one.
-	said, err := o.run(ctx, "", p.tor, "--defaults-torrc", "/dev/null", "-f", empty, "--quiet", "--list-fingerprint",
-		"--DataDirectory", o.dir, "--Nickname", o.name, "--ORPort", fmt.Sprint(o.orPort),
-		"--DirAuthority", "none 127.0.0.1:1 "+strings.Repeat("f", 40))
+	said, err := o.ask(ctx, "", append([]string{p.tor, "--defaults-torrc", "/dev/null", "-f", empty, "--quiet",
+		"--list-fingerprint", "--DataDirectory", o.dir, "--Nickname", o.name, "--ORPort", fmt.Sprint(o.orPort)}, options...)...)
 	if err != nil {
 		return err
 	}
 	fingerprint := fingerprintLine.FindSubmatch(said)
-	if identity == nil || fingerprint == nil {
-		return fmt.Errorf("%s: its keys are not understood", o.name)
+	if fingerprint == nil {
+		return fmt.Errorf("%s: its fingerprint is not understood", o.name)
 	}
-	o.line = fmt.Sprintf("DirAuthority %s orport=%d no-v2 v3ident=%s 127.0.0.1:%d %s",
-		o.name, o.orPort, identity[1], o.dirPort, strings.ReplaceAll(string(fingerprint[1]), " ", ""))
+	o.fingerprint = strings.ReplaceAll(string(fingerprint[1]), " ", "")
+	if o.dirPort != 0 {
+		o.line = fmt.Sprintf("DirAuthority %s orport=%d no-v2 v3ident=%s 127.0.0.1:%d %s",
+			o.name, o.orPort, identity, o.dirPort, o.fingerprint)
+	}
 	return nil
 }
 
-// run returns what a program wrote to its standard output.
-func (o *node) run(ctx context.Context, input string, argv ...string) ([]byte, error) {
+// certify makes the keys with which an authority votes, and returns the
+// fingerprint of the one they are certified with.
+func (o *node) certify(ctx context.Context, p programs) (identity string, err error) {
+	keys := filepath.Join(o.dir, "keys")
+	certificate := filepath.Join(keys, "authority_certificate")
+	// The passphrase guards a key that is worth nothing; without one there is none.
+	_, err = o.ask(ctx, "none\n", p.gencert, "--create-identity-key", "-m", "12", "--passphrase-fd", "0",
+		"-a", fmt.Sprintf("127.0.0.1:%d", o.dirPort), "-c", certificate,
+		"-i", filepath.Join(keys, "authority_identity_key"), "-s", filepath.Join(keys, "authority_signing_key"))
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(certificate)
+	if err != nil {
+		return "", err
+	}
+	match := identityLine.FindSubmatch(text)
+	if match == nil {
+		return "", fmt.Errorf("%s: its certificate is not understood", o.name)
+	}
+	return string(match[1]), nil
+}
+
+// ask returns what a program wrote to its standard output.
+func (o *node) ask(ctx context.Context, input string, argv ...string) ([]byte, error) {
 	var output, complaint bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = process.Environment(o.dir, o.dir)

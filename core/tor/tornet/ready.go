@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hiddenbackup/core/internal/process"
+	"hiddenbackup/core/internal/rundir"
 )
 
 const (
@@ -63,34 +64,23 @@ func portTaken(err error) bool {
 	return errors.As(err, &exit) && strings.Contains(strings.Join(exit.Lines, "\n"), "Address already in use")
 }
 
-// waitRelays waits until all nodes know enough relays. A client that comes
+// waitConsensus waits until those nodes know all relays. A client that comes
 // earlier, to relays that cannot tell it of the others yet, takes them for
 // broken and shuns them for ten minutes.
-func (n *Network) waitRelays(ctx context.Context) error {
+func (n *Network) waitConsensus(ctx context.Context, nodes []*node) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	last := ""
-	fmt.Println("DBG start", time.Now())
 	for {
-		now := ""
-		for _, o := range n.nodes {
-			text, _ := os.ReadFile(filepath.Join(o.dir, "cached-microdesc-consensus"))
-			now += fmt.Sprintf(" %d/%d", bytes.Count(text, []byte("\nr ")), o.known())
-		}
-		if now != last {
-			fmt.Println("DBG", time.Now().Format("15:04:05.0"), now)
-			last = now
-		}
 		if err := n.Err(); err != nil {
 			return err
 		}
-		worst, known := n.nodes[0], len(n.nodes)
-		for _, o := range n.nodes {
+		worst, known := nodes[0], len(n.nodes)
+		for _, o := range nodes {
 			if k := o.known(); k < known {
 				worst, known = o, k
 			}
 		}
-		if known >= enoughRelays {
+		if known == len(n.nodes) {
 			return nil
 		}
 		select {
@@ -102,17 +92,25 @@ func (n *Network) waitRelays(ctx context.Context) error {
 	}
 }
 
-// known is how many relays of the consensus the node can use: all or none.
+// known is how many authorities, and relays whose speed was voted on, are in
+// the node's consensus; those only that it has a description of.
 func (o *node) known() int {
 	read := func(name string) []byte {
 		text, _ := os.ReadFile(filepath.Join(o.dir, name)) // not there yet
 		return text
 	}
-	relays := bytes.Count(read("cached-microdesc-consensus"), []byte("\nr "))
+	consensus := read("cached-microdesc-consensus")
+	relays := bytes.Count(consensus, []byte("\ns Authority ")) + bytes.Count(consensus, []byte("\nw Bandwidth="+measured+"\n"))
 	// What is new is in a journal at first.
 	described := bytes.Count(append(read("cached-microdescs"), read("cached-microdescs.new")...), []byte("onion-key\n"))
-	if described < relays {
-		return 0
+	return min(relays, described)
+}
+
+// forget removes what the node learned of the others.
+func (o *node) forget() error {
+	files, err := filepath.Glob(filepath.Join(rundir.GlobEscape(o.dir), "cached-*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
 	}
-	return relays
+	return err
 }

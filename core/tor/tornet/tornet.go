@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,10 +25,18 @@ const (
 	defaultRelays = 4
 	maxRelays     = 40
 
-	// A circuit to a rendezvous has three relays, and the other side's three others.
-	enoughRelays = 5
+	// A circuit has three relays and must not come back to the one before.
+	minRelays = 2
 
 	startAttempts = 3 // a port that was free may be taken a moment later
+
+	// The authorities vote, then send each other signatures, then publish.
+	untilFirstVote        = 5 * time.Second
+	votingDelaySeconds    = 2
+	votingIntervalSeconds = 20
+
+	measuredName = "bandwidths"
+	measured     = "20" // kB/s: as much as tor allows those who are not measured
 )
 
 // ErrNoTor means that tor or its tor-gencert, without which there are no
@@ -49,9 +58,12 @@ type Config struct {
 
 // Network is a running network. All methods may be called from any goroutine.
 type Network struct {
-	lines []string
-	nodes []*node
-	host  *tor.Tor
+	lines  []string
+	guards []string // fingerprints
+
+	firstVote time.Time
+	nodes     []*node
+	host      *tor.Tor
 
 	closing sync.Once
 	err     error
@@ -62,9 +74,11 @@ type node struct {
 	name    string
 	dir     string
 	orPort  int
-	dirPort int    // of authorities
-	line    string // of authorities: how others know it
+	dirPort int // of authorities; others have none
 	child   *process.Process
+
+	fingerprint string
+	line        string // of authorities: how others know it
 }
 
 // programs are what the network is made with.
@@ -97,9 +111,9 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 	if cfg.Relays == 0 {
 		cfg.Relays = defaultRelays
 	}
-	if cfg.Relays < enoughRelays-authorities || cfg.Relays > maxRelays {
+	if cfg.Relays < minRelays || cfg.Relays > maxRelays {
 		return nil, fmt.Errorf("a private Tor network of %d relays: at least %d and at most %d are possible",
-			cfg.Relays, enoughRelays-authorities, maxRelays)
+			cfg.Relays, minRelays, maxRelays)
 	}
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return nil, err
@@ -120,8 +134,8 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 
 func startOnce(ctx context.Context, p programs, cfg Config) (*Network, error) {
 	began := time.Now()
-	n := &Network{nodes: plan(cfg)}
-	err := choosePorts(n.nodes)
+	nodes, err := plan(cfg)
+	n := &Network{nodes: nodes}
 	if err == nil {
 		err = n.start(ctx, p, cfg)
 	}
@@ -133,35 +147,46 @@ func startOnce(ctx context.Context, p programs, cfg Config) (*Network, error) {
 	return n, nil
 }
 
-func plan(cfg Config) (nodes []*node) {
+// plan names the nodes. Nothing is left of earlier ones.
+func plan(cfg Config) (nodes []*node, err error) {
 	for i := range authorities + cfg.Relays {
 		name := fmt.Sprintf("authority%d", i+1)
 		if i >= authorities {
 			name = fmt.Sprintf("relay%d", i+1-authorities)
 		}
-		nodes = append(nodes, &node{name: name, dir: filepath.Join(cfg.Dir, name)})
+		o := &node{name: name, dir: filepath.Join(cfg.Dir, name)}
+		if err := os.RemoveAll(o.dir); err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, o)
 	}
-	return nodes
+	return nodes, choosePorts(nodes)
 }
 
 func (n *Network) start(ctx context.Context, p programs, cfg Config) error {
-	n.lines = []string{"TestingTorNetwork 1"}
-	group, groupCtx := errgroup.WithContext(ctx)
-	for _, a := range n.nodes[:authorities] {
-		group.Go(func() error { return a.makeKeys(groupCtx, p) })
-	}
-	if err := group.Wait(); err != nil {
+	if err := n.makeKeys(ctx, p); err != nil {
 		return err
 	}
-	for _, a := range n.nodes[:authorities] {
-		n.lines = append(n.lines, a.line)
+	n.firstVote = time.Now().Add(untilFirstVote)
+	if err := n.run(p.tor, n.nodes...); err != nil {
+		return err
 	}
-	for _, o := range n.nodes {
-		if err := o.start(p.tor, n.lines); err != nil {
+	if err := n.waitConsensus(ctx, n.nodes[:authorities]); err != nil {
+		return err
+	}
+	// While there was no consensus the relays asked for it more and more
+	// rarely. One that is started anew, and knows nothing, asks at once.
+	relays := n.nodes[authorities:]
+	stop(relays)
+	for _, o := range relays {
+		if err := o.forget(); err != nil {
 			return err
 		}
 	}
-	if err := n.waitRelays(ctx); err != nil {
+	if err := n.run(p.tor, relays...); err != nil {
+		return err
+	}
+	if err := n.waitConsensus(ctx, n.nodes); err != nil {
 		return err
 	}
 	var err error
@@ -175,12 +200,60 @@ func (n *Network) start(ctx context.Context, p programs, cfg Config) error {
 	return n.host.WaitBootstrapped(ctx)
 }
 
-func (o *node) start(program string, lines []string) error {
-	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+// makeKeys makes the keys of all nodes, and what one knows of the others.
+func (n *Network) makeKeys(ctx context.Context, p programs) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, o := range n.nodes {
+		group.Go(func() error { return o.makeKeys(groupCtx, p) })
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
+	n.lines = []string{"TestingTorNetwork 1"}
+	measurements := fmt.Sprintf("%d\n", time.Now().Unix())
+	for _, o := range n.nodes {
+		if o.line != "" {
+			n.lines = append(n.lines, o.line)
+		} else {
+			n.guards = append(n.guards, o.fingerprint)
+		}
+		measurements += fmt.Sprintf("node_id=$%s bw=%s\n", o.fingerprint, measured)
+	}
+	for _, o := range n.nodes {
+		if err := os.WriteFile(filepath.Join(o.dir, measuredName), []byte(measurements), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Network) run(program string, nodes ...*node) error {
+	for _, o := range nodes {
+		if err := o.start(program, n.torrc(o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the processes of nodes that have one.
+func stop(nodes []*node) {
+	var group sync.WaitGroup
+	for _, o := range nodes {
+		if o.child != nil {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				o.child.Stop()
+			}()
+		}
+	}
+	group.Wait()
+}
+
+func (o *node) start(program string, config []byte) error {
 	torrc := filepath.Join(o.dir, "torrc")
-	if err := os.WriteFile(torrc, o.torrc(lines), 0o600); err != nil {
+	if err := os.WriteFile(torrc, config, 0o600); err != nil {
 		return err
 	}
 	var err error
@@ -195,11 +268,18 @@ func (o *node) start(program string, lines []string) error {
 	return err
 }
 
-// torrc of an authority makes the votes come as fast as tor allows. The
-// votes' interval decides for how long an onion service's announcement
-// counts, so later it is slower.
-func (o *node) torrc(network []string) []byte {
-	lines := append([]string{}, network...)
+// torrc is the configuration of one node.
+//
+// The authorities vote as soon as all have had time to start, and then as
+// often as keeps the rest fresh: of what they vote on, an onion service's
+// announcement counts for 24 votes.
+//
+// A client has one guard, and a circuit that is to end there as well fails: for
+// ever, if no other relay is fit for an end. Left to themselves half of the
+// relays are not stable enough, and of the others some measure no bandwidth.
+// So all are stable, the relays are equally fast, and only they are guards.
+func (n *Network) torrc(o *node) []byte {
+	lines := append([]string{}, n.lines...)
 	lines = append(lines,
 		"DataDirectory "+o.dir,
 		"Nickname "+o.name,
@@ -208,8 +288,8 @@ func (o *node) torrc(network []string) []byte {
 		"SocksPort 0",
 		"AssumeReachable 1",
 		"ExitRelay 0",
-		"NumCPUs 1", "Log notice file "+o.dir+"/log", "Log notice stdout",
-		"__OwningControllerProcess "+fmt.Sprint(os.Getpid()),
+		"NumCPUs 1",
+		"__OwningControllerProcess "+strconv.Itoa(os.Getpid()),
 	)
 	if o.dirPort != 0 {
 		lines = append(lines,
@@ -217,14 +297,18 @@ func (o *node) torrc(network []string) []byte {
 			"AuthoritativeDirectory 1",
 			"V3AuthoritativeDirectory 1",
 			"ContactInfo nobody@example.org",
-			"TestingV3AuthInitialVotingInterval 5",
-			"TestingV3AuthInitialVoteDelay 2",
-			"TestingV3AuthInitialDistDelay 2",
-			"V3AuthVotingInterval 20",
-			"V3AuthVoteDelay 2",
-			"V3AuthDistDelay 2",
-			"V3AuthNIntervalsValid 30", // also for a machine that was asleep
-			"TestingDirAuthVoteGuard *",
+			fmt.Sprint("TestingV3AuthInitialVotingInterval ", votingIntervalSeconds),
+			fmt.Sprint("TestingV3AuthInitialVoteDelay ", votingDelaySeconds),
+			fmt.Sprint("TestingV3AuthInitialDistDelay ", votingDelaySeconds),
+			fmt.Sprint("V3AuthVotingInterval ", votingIntervalSeconds),
+			fmt.Sprint("V3AuthVoteDelay ", votingDelaySeconds),
+			fmt.Sprint("V3AuthDistDelay ", votingDelaySeconds),
+			fmt.Sprintf("TestingV3AuthVotingStartOffset %d", (n.firstVote.Unix()+2*votingDelaySeconds)%votingIntervalSeconds),
+			"V3BandwidthsFile "+filepath.Join(o.dir, measuredName),
+			"AuthDirVoteStableGuaranteeMinUptime 0",
+			"AuthDirVoteStableGuaranteeMTBF 0",
+			"TestingDirAuthVoteGuard "+strings.Join(n.guards, ","),
+			"TestingDirAuthVoteGuardIsStrict 1",
 			"TestingDirAuthVoteHSDir *",
 		)
 	}
@@ -269,17 +353,7 @@ func (n *Network) Close() error {
 		if n.host != nil {
 			n.err = n.host.Close()
 		}
-		var group sync.WaitGroup
-		for _, o := range n.nodes {
-			if o.child != nil {
-				group.Add(1)
-				go func() {
-					defer group.Done()
-					o.child.Stop()
-				}()
-			}
-		}
-		group.Wait()
+		stop(n.nodes)
 	})
 	return n.err
 }
