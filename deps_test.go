@@ -17,6 +17,8 @@ var rules = []struct {
 	{"hiddenbackup/tahoeclient", []string{"hiddenbackup/core", "hiddenbackup/cmd", "hiddenbackup/ui"}, "the client of the web API knows nothing of us"},
 	{"hiddenbackup/core/progress", []string{"hiddenbackup/"}, "progress is a leaf: the engine must not be called back"},
 	{"hiddenbackup/core/internal/process", []string{"hiddenbackup/"}, "a supervised process knows nothing of what it runs"},
+	{"hiddenbackup/core/tor", []string{"hiddenbackup/core/node", "hiddenbackup/core/manifest", "hiddenbackup/tahoeclient"}, "tor knows nothing of grids"},
+	{"hiddenbackup/core/node", []string{"hiddenbackup/core/tor", "hiddenbackup/core/manifest"}, "a node is told where tor is"},
 	{"hiddenbackup/core/snapshot", []string{"hiddenbackup/core/"}, "formats touch no disk and no network"},
 	{"hiddenbackup/core/manifest", []string{"hiddenbackup/core/"}, "the manifest is read before anything else works"},
 	{"hiddenbackup/core/vault", []string{"hiddenbackup/core/backup", "hiddenbackup/core/restore", "hiddenbackup/core/internal", "hiddenbackup/core/node"}, "the vault knows no files and no processes"},

@@ -107,6 +107,7 @@ var (
 	serverIDGrammar = regexp.MustCompile(`^v0-[a-z2-7]{52}$`)
 	seedGrammar     = regexp.MustCompile(`^[a-z2-7]{0,128}$`)
 	furlGrammar     = regexp.MustCompile(`^pb://[a-z2-7]{32}@([A-Za-z0-9.:,\[\]_-]{1,512})/[A-Za-z0-9._~+-]{1,128}$`)
+	onionHint       = regexp.MustCompile(`^tor:[a-z2-7]{56}\.onion:[0-9]{1,5}$`)
 	loopbackHint    = regexp.MustCompile(`^tcp:(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost|\[::1\]):[0-9]{1,5}$`)
 	socksGrammar    = regexp.MustCompile(`^(unix:/[^\x00-\x1f\x7f]+|tcp:[A-Za-z0-9.-]+:[0-9]{1,5})$`)
 )
@@ -169,12 +170,21 @@ func (c GatewayConfig) checkFurl(furl string) error {
 	if match == nil {
 		return errors.New("its address is not a furl")
 	}
-	if c.Network != Loopback {
+	var allowed *regexp.Regexp
+	var reason string
+	switch c.Network {
+	case Loopback:
+		allowed, reason = loopbackHint, "its address is not on this machine, as a practice grid's must be"
+	case Tor:
+		// Tahoe would leave other hints alone. That one is there at all means
+		// that whoever wrote the address meant another network.
+		allowed, reason = onionHint, "its address is not an onion service, as all must be in a grid over Tor"
+	default:
 		return nil // tahoe itself refuses what [connections] does not allow
 	}
 	for _, hint := range strings.Split(match[1], ",") {
-		if !loopbackHint.MatchString(hint) {
-			return errors.New("its address is not on this machine, as a practice grid's must be")
+		if !allowed.MatchString(hint) {
+			return errors.New(reason)
 		}
 	}
 	return nil

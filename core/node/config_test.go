@@ -39,13 +39,16 @@ func TestRenderedFiles(t *testing.T) {
 	grid := sample()
 	introducer := newIntroducer("/practice/introducer")
 	storage := newStorageNode("node-1", "/practice/node-1")
-	introducer.port, storage.port = 20000, 20001
+	onion := newStorageNode("node-1", "/practice/node-1")
+	introducer.port, storage.port, onion.port = 20000, 20001, 20001
+	onion.onion, onion.torSocks = "tor:"+strings.Repeat("o", 56)+".onion:3457", "unix:/run/tor:1/socks"
 	for name, got := range map[string][]byte{
 		"loopback.cfg":        gatewayINI(grid, socket),
 		"tor.cfg":             gatewayINI(torSample(Tor), socket),
 		"tor-to-clearnet.cfg": gatewayINI(torSample(TorToClearnet), socket),
 		"introducer.cfg":      introducer.ini(),
 		"storage.cfg":         storage.ini(),
+		"storage-onion.cfg":   onion.ini(),
 		"servers.yaml":        serversYAML(grid.Servers),
 		"introducers.yaml":    introducersYAML(grid.Introducers),
 		"secret":              secretFile(grid.LeaseSecret),
@@ -76,12 +79,24 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	const secret = "swissnum"
 	furl := func(hints string) string { return "pb://" + strings.Repeat("b", 32) + "@" + hints + "/" + secret }
 	for name, change := range map[string]func(*GatewayConfig){
-		"no network":              func(c *GatewayConfig) { c.Network = "" },
-		"unknown network":         func(c *GatewayConfig) { c.Network = "clearnet" },
-		"i2p":                     func(c *GatewayConfig) { c.Network = I2P },
-		"tor without tor":         func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "" },
-		"clearnet without tor":    func(c *GatewayConfig) { *c = torSample(TorToClearnet); c.TorSocks = "" },
-		"odd socks":               func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "tcp:127.0.0.1:9050\nx = y" },
+		"no network":           func(c *GatewayConfig) { c.Network = "" },
+		"unknown network":      func(c *GatewayConfig) { c.Network = "clearnet" },
+		"i2p":                  func(c *GatewayConfig) { c.Network = I2P },
+		"tor without tor":      func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "" },
+		"clearnet without tor": func(c *GatewayConfig) { *c = torSample(TorToClearnet); c.TorSocks = "" },
+		"odd socks":            func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "tcp:127.0.0.1:9050\nx = y" },
+		"tor and clearnet": func(c *GatewayConfig) {
+			*c = torSample(Tor)
+			c.Servers[0].Furl = furl("tor:" + strings.Repeat("o", 56) + ".onion:3457,tcp:192.0.2.1:80")
+		},
+		"tor to an exit":      func(c *GatewayConfig) { *c = torSample(Tor); c.Servers[0].Furl = furl("tor:example.org:80") },
+		"tor to an old onion": func(c *GatewayConfig) { *c = torSample(Tor); c.Servers[0].Furl = furl("tor:expyuzz4wqqyqhjn.onion:80") },
+		"onion without tor": func(c *GatewayConfig) {
+			*c = torSample(Tor)
+			c.Servers[0].Furl = furl(strings.Repeat("o", 56) + ".onion:80")
+		},
+		"tor to loopback":         func(c *GatewayConfig) { *c = torSample(Tor); c.Servers[0].Furl = furl("tcp:127.0.0.1:80") },
+		"introducer not by tor":   func(c *GatewayConfig) { i := c.Introducers; *c = torSample(Tor); c.Introducers = i },
 		"nobody to connect to":    func(c *GatewayConfig) { c.Servers, c.Introducers = nil, nil },
 		"none needed":             func(c *GatewayConfig) { c.Needed = 0 },
 		"happy below needed":      func(c *GatewayConfig) { c.Happy = 2 },

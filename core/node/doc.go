@@ -6,7 +6,8 @@
 //
 //	StartGateway   writes a fresh node directory in memory, runs tahoe, waits until it answers
 //	SpawnKeeper    the same in a process of its own, for several commands; FindGateway, StopGateway
-//	StartPractice  a whole grid on loopback, kept on disk; SpawnPractice keeps it in the background
+//	StartPractice  a whole grid on this machine, kept on disk, on loopback or behind onion services
+//	SpawnPractice  the same in a process of its own, on loopback
 //	FindTahoe      which tahoe to run, and whether it is complete
 //
 // A node dies with its owner, however the owner dies: tahoe stops when its

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +43,10 @@ type PracticeConfig struct {
 	Happy  int `json:"happy"`
 	Total  int `json:"total"`
 
+	// Onion puts the storage nodes behind onion services, without an
+	// introducer. Nil leaves them on loopback.
+	Onion *Onion `json:"-"`
+
 	Logger *slog.Logger `json:"-"` // nil means silence
 }
 
@@ -74,7 +77,7 @@ type Practice struct {
 	log   *slog.Logger
 	tahoe string
 
-	introducer *practiceNode
+	introducer *practiceNode // nil behind onion services
 	nodes      []*practiceNode
 
 	mu   sync.Mutex
@@ -127,7 +130,10 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 		rundir.Unlock(lock)
 		return nil, err
 	}
-	if err := p.startAll(ctx); err != nil {
+	if err = p.offer(ctx, cfg.Onion); err == nil {
+		err = p.startAll(ctx)
+	}
+	if err != nil {
 		p.Close()
 		return nil, fmt.Errorf("starting the practice grid: %w", startFailure(tahoe, err))
 	}
@@ -158,12 +164,24 @@ func (p *Practice) plan(cfg PracticeConfig) error {
 		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most the %d nodes",
 			p.grid.Needed, p.grid.Happy, p.grid.Total, count)
 	}
-	p.introducer = newIntroducer(filepath.Join(p.dir, "introducer"))
+	if cfg.Onion == nil {
+		p.introducer = newIntroducer(filepath.Join(p.dir, "introducer"))
+	} else {
+		p.grid.Network = Tor
+	}
 	for i := range count {
 		name := fmt.Sprintf("node-%d", i+1)
 		p.nodes = append(p.nodes, newStorageNode(name, filepath.Join(p.dir, name)))
 	}
-	return choosePorts(append([]*practiceNode{p.introducer}, p.nodes...))
+	return choosePorts(p.all())
+}
+
+// all are the storage nodes and, if there is one, the introducer.
+func (p *Practice) all() []*practiceNode {
+	if p.introducer == nil {
+		return p.nodes
+	}
+	return append([]*practiceNode{p.introducer}, p.nodes...)
 }
 
 func firstOf(values ...int) int {
@@ -177,18 +195,20 @@ func firstOf(values ...int) int {
 
 func (p *Practice) startAll(ctx context.Context) error {
 	began := time.Now()
-	if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
-		return err
+	if p.introducer != nil {
+		if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
+			return err
+		}
+		furl, err := p.introducer.furl()
+		if err != nil {
+			return err
+		}
+		p.grid.Introducers = []Introducer{{Name: "practice", Furl: furl}}
 	}
-	furl, err := p.introducer.furl()
-	if err != nil {
-		return err
-	}
-	p.grid.Introducers = []Introducer{{Name: "practice", Furl: furl}}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU()) // a starting node is all processor
 	for _, n := range p.nodes {
-		group.Go(func() error { return n.start(groupCtx, p.tahoe, furl) })
+		group.Go(func() error { return n.start(groupCtx, p.tahoe, p.introducerFurl()) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -254,8 +274,13 @@ func (p *Practice) Grid() Grid {
 	return p.grid
 }
 
-// Introducer is the grid's introducer.
-func (p *Practice) Introducer() Introducer { return p.Grid().Introducers[0] }
+// introducerFurl is empty if there is no introducer.
+func (p *Practice) introducerFurl() string {
+	for _, i := range p.Grid().Introducers {
+		return i.Furl
+	}
+	return ""
+}
 
 // Servers are the storage nodes, to be pinned.
 func (p *Practice) Servers() []Server { return p.Grid().Servers }
@@ -275,60 +300,10 @@ func (p *Practice) Dir() string { return p.dir }
 // NodeDir is the directory of storage node i; its shares are below storage/shares.
 func (p *Practice) NodeDir(i int) string { return p.nodes[i].dir }
 
-// StopNode stops storage node i in good order.
-func (p *Practice) StopNode(i int) error { return p.nodes[i].stop() }
-
-// KillNode ends storage node i without warning, as a power cut does.
-func (p *Practice) KillNode(i int) error { return p.nodes[i].kill() }
-
-// StartNode starts storage node i again and returns when it answers.
-func (p *Practice) StartNode(ctx context.Context, i int) error {
-	if err := p.nodes[i].start(ctx, p.tahoe, p.Introducer().Furl); err != nil {
-		return err
-	}
-	// The other nodes may be starting as well, and writing their files.
-	server, err := p.nodes[i].server()
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.grid.Servers = slices.Clone(p.grid.Servers) // Grid has given it away
-	p.grid.Servers[i] = server
-	return p.note()
-}
-
-// StorageMode is what a storage node takes. In every mode it gives what it has,
-// and lets the directories it holds be changed: so are Tahoe's storage nodes.
-type StorageMode int
-
-// The modes.
-const (
-	Writable StorageMode = iota
-	Full                 // as if its disk were full
-	ReadOnly             // as its operator may set it
-)
-
-// RestartNode stops storage node i and starts it in another mode. The mode
-// ends with the grid.
-func (p *Practice) RestartNode(ctx context.Context, i int, mode StorageMode) error {
-	if err := p.StopNode(i); err != nil {
-		return err
-	}
-	p.nodes[i].set(mode)
-	return p.StartNode(ctx, i)
-}
-
-// Suspend makes storage node i hang: its connections stay, and say nothing.
-func (p *Practice) Suspend(i int) error { return p.nodes[i].signal(suspend) }
-
-// Resume ends Suspend.
-func (p *Practice) Resume(i int) error { return p.nodes[i].signal(resume) }
-
 // Close stops all nodes. What they store stays. It may be called again.
 func (p *Practice) Close() error {
 	var group sync.WaitGroup
-	for _, n := range append([]*practiceNode{p.introducer}, p.nodes...) {
+	for _, n := range p.all() {
 		group.Add(1)
 		go func() {
 			defer group.Done()

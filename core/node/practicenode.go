@@ -39,6 +39,11 @@ type practiceNode struct {
 	client   bool // a storage node is a client as well
 	port     int
 
+	// Behind an onion service: how others reach it, and where tor takes its
+	// own connections. Empty is on loopback.
+	onion    string
+	torSocks string
+
 	mu    sync.Mutex
 	child *process.Process // nil if stopped
 	mode  StorageMode      // of a storage node, from its next start on
@@ -54,7 +59,8 @@ func newStorageNode(name, dir string) *practiceNode {
 		tac: "tahoe-client.tac", furlFile: "private/storage.furl"}
 }
 
-// start returns when the node answers. introducer is the furl a storage node announces itself to.
+// start returns when the node answers. introducer is the furl a storage node
+// announces itself to, if there is one.
 func (n *practiceNode) start(ctx context.Context, tahoe, introducer string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -62,7 +68,7 @@ func (n *practiceNode) start(ctx context.Context, tahoe, introducer string) erro
 		return fmt.Errorf("starting %s: %w", n.name, ErrAlreadyRunning)
 	}
 	files := map[string][]byte{n.tac: nil, "tahoe.cfg": n.ini()}
-	if n.client {
+	if introducer != "" {
 		files["private/introducers.yaml"] = introducersYAML([]Introducer{{Name: "practice", Furl: introducer}})
 	}
 	if err := writeFiles(n.dir, files); err != nil {
@@ -122,14 +128,26 @@ func (n *practiceNode) answers() bool {
 
 func (n *practiceNode) address() string { return "127.0.0.1:" + strconv.Itoa(n.port) }
 
+// hint is how others reach the node.
+func (n *practiceNode) hint() string {
+	if n.onion != "" {
+		return n.onion
+	}
+	return "tcp:" + n.address()
+}
+
 func (n *practiceNode) ini() []byte {
 	port := strconv.Itoa(n.port)
-	sections := []iniSection{{"node", [][2]string{
+	node := [][2]string{
 		{"nickname", n.name},
 		{"tub.port", "tcp:" + port + ":interface=127.0.0.1"},
-		{"tub.location", "tcp:" + n.address()},
+		{"tub.location", n.hint()},
 		{"tempdir", "tmp"},
-	}}}
+	}
+	if n.onion != "" {
+		node = append(node, [2]string{"reveal-IP-address", "false"})
+	}
+	sections := []iniSection{{"node", node}}
 	if n.client {
 		reserved := "0"
 		if n.mode == Full {
@@ -144,14 +162,17 @@ func (n *practiceNode) ini() []byte {
 				{"force_foolscap", "true"},
 			}})
 	}
+	if n.onion != "" {
+		sections = append(sections, iniSection{"connections", [][2]string{{"tcp", "disabled"}}}, torSection(n.torSocks))
+	}
 	return renderINI(sections)
 }
 
 // furl is where the node is reached. It is an error until the node wrote it
-// with its present port.
+// with its present address.
 func (n *practiceNode) furl() (string, error) {
 	furl, err := n.read(n.furlFile)
-	if err == nil && portOf(furl) != n.port {
+	if err == nil && !strings.Contains(furl, "@"+n.hint()+"/") {
 		err = fmt.Errorf("%s has not noted its address yet", n.name)
 	}
 	return furl, err

@@ -54,10 +54,7 @@ func gatewayINI(c GatewayConfig, socket string) []byte {
 		if c.Network == TorToClearnet {
 			tcp = "tor"
 		}
-		network = []iniSection{{"tor", [][2]string{
-			{"enabled", "true"},
-			{"socks.port", socksEndpoint(c.TorSocks)},
-		}}}
+		network = []iniSection{torSection(c.TorSocks)}
 	}
 	return renderINI(append([]iniSection{
 		{"node", node},
@@ -70,6 +67,13 @@ func gatewayINI(c GatewayConfig, socket string) []byte {
 		{"storage", [][2]string{{"enabled", "false"}}},
 		{"connections", [][2]string{{"tcp", tcp}}},
 	}, network...))
+}
+
+func torSection(socks string) iniSection {
+	return iniSection{"tor", [][2]string{
+		{"enabled", "true"},
+		{"socks.port", socksEndpoint(socks)},
+	}}
 }
 
 func socksEndpoint(endpoint string) string {

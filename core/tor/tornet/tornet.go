@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,14 +27,6 @@ const (
 	minRelays = 2
 
 	startAttempts = 3 // a port that was free may be taken a moment later
-
-	// The authorities vote, then send each other signatures, then publish.
-	untilFirstVote        = 5 * time.Second
-	votingDelaySeconds    = 2
-	votingIntervalSeconds = 20
-
-	measuredName = "bandwidths"
-	measured     = "20" // kB/s: as much as tor allows those who are not measured
 )
 
 // ErrNoTor means that tor or its tor-gencert, without which there are no
@@ -266,53 +256,6 @@ func (o *node) start(program string, config []byte) error {
 		DeathSignal: killed,
 	})
 	return err
-}
-
-// torrc is the configuration of one node.
-//
-// The authorities vote as soon as all have had time to start, and then as
-// often as keeps the rest fresh: of what they vote on, an onion service's
-// announcement counts for 24 votes.
-//
-// A client has one guard, and a circuit that is to end there as well fails: for
-// ever, if no other relay is fit for an end. Left to themselves half of the
-// relays are not stable enough, and of the others some measure no bandwidth.
-// So all are stable, the relays are equally fast, and only they are guards.
-func (n *Network) torrc(o *node) []byte {
-	lines := append([]string{}, n.lines...)
-	lines = append(lines,
-		"DataDirectory "+o.dir,
-		"Nickname "+o.name,
-		"Address 127.0.0.1",
-		fmt.Sprintf("ORPort 127.0.0.1:%d", o.orPort),
-		"SocksPort 0",
-		"AssumeReachable 1",
-		"ExitRelay 0",
-		"NumCPUs 1",
-		"__OwningControllerProcess "+strconv.Itoa(os.Getpid()),
-	)
-	if o.dirPort != 0 {
-		lines = append(lines,
-			fmt.Sprintf("DirPort 127.0.0.1:%d", o.dirPort),
-			"AuthoritativeDirectory 1",
-			"V3AuthoritativeDirectory 1",
-			"ContactInfo nobody@example.org",
-			fmt.Sprint("TestingV3AuthInitialVotingInterval ", votingIntervalSeconds),
-			fmt.Sprint("TestingV3AuthInitialVoteDelay ", votingDelaySeconds),
-			fmt.Sprint("TestingV3AuthInitialDistDelay ", votingDelaySeconds),
-			fmt.Sprint("V3AuthVotingInterval ", votingIntervalSeconds),
-			fmt.Sprint("V3AuthVoteDelay ", votingDelaySeconds),
-			fmt.Sprint("V3AuthDistDelay ", votingDelaySeconds),
-			fmt.Sprintf("TestingV3AuthVotingStartOffset %d", (n.firstVote.Unix()+2*votingDelaySeconds)%votingIntervalSeconds),
-			"V3BandwidthsFile "+filepath.Join(o.dir, measuredName),
-			"AuthDirVoteStableGuaranteeMinUptime 0",
-			"AuthDirVoteStableGuaranteeMTBF 0",
-			"TestingDirAuthVoteGuard "+strings.Join(n.guards, ","),
-			"TestingDirAuthVoteGuardIsStrict 1",
-			"TestingDirAuthVoteHSDir *",
-		)
-	}
-	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
 // ClientConfig are the lines with which a tor of package tor joins this network.

@@ -75,7 +75,7 @@ func TestNetworkIsUsableAndDiesWithItsOwner(t *testing.T) {
 	if err := json.NewDecoder(output).Decode(&o); err != nil || o.Problem != "<nil>" {
 		t.Fatalf("the network did not start: %v: %s", err, o.Problem)
 	}
-	t.Logf("up after %v; %d processes have %d MiB to themselves", time.Since(began), len(processesIn(dir)), privateMemory(dir)>>20)
+	t.Logf("up after %v; %d processes have %d MiB together", time.Since(began), len(processesIn(dir)), memory(dir)>>20)
 
 	c, err := tor.Start(deadline(t, 30*time.Second), tor.Config{
 		Source: tor.Own, Dir: directory(t), AllowDisk: true, Private: o.Lines,
@@ -187,8 +187,8 @@ func gone(t *testing.T, dir string) {
 	}
 }
 
-// privateMemory is what the processes would give back if they ended.
-func privateMemory(dir string) (bytes int64) {
+// memory is what the processes have, what they share counted once.
+func memory(dir string) (bytes int64) {
 	for _, pid := range processesIn(dir) {
 		f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
@@ -196,7 +196,7 @@ func privateMemory(dir string) (bytes int64) {
 		}
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			var kB int64
-			if n, _ := fmt.Sscanf(lines.Text(), "Private_Dirty: %d kB", &kB); n == 1 {
+			if n, _ := fmt.Sscanf(lines.Text(), "Pss: %d kB", &kB); n == 1 {
 				bytes += kB << 10
 			}
 		}
