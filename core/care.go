@@ -34,6 +34,9 @@ func (g *Grid) ShareCare(ctx context.Context, c Config, name, person string) (*m
 	if err := g.WaitToWrite(ctx); err != nil {
 		return nil, err
 	}
+	if err := g.notRolledBack(ctx); err != nil {
+		return nil, err
+	}
 	if err := g.vault.Hold(ctx, false, func(ctx context.Context, w *vault.Writer) error {
 		return w.StartCare(ctx)
 	}); err != nil {

@@ -69,7 +69,7 @@ func lossOf(r upkeep.Report, broken int) error {
 
 // Weak reports whether something is worse than planned and can be read.
 func (r *CheckReport) Weak() bool {
-	return r.States[upkeep.Weak]+r.States[upkeep.Damaged] > 0 || r.NoVault != nil || r.Stale
+	return r.States[upkeep.Weak]+r.States[upkeep.Damaged] > 0 || r.NoVault != nil || r.RolledBack || r.Away > 0 || r.Stale
 }
 
 // Check goes over everything the vault needs. Repair and Renew need the owner's
@@ -144,7 +144,11 @@ func (g *Grid) Check(ctx context.Context, c Config, p CheckPlan, t *progress.Tra
 		report.Newest = inv.Infos[0]
 	}
 	report.Elapsed = time.Since(started)
-	if owner && s.NoVault == nil {
+	switch {
+	case !owner || s.NoVault != nil:
+	case s.RolledBack: // to write now would bury the newer state
+		report.Unrecorded = ErrRolledBack
+	default:
 		report.Unrecorded = g.vault.Amend(ctx, false, func(c *vault.Config) error {
 			c.Proofs.Checked = report.outcome(g.vault.Form(s.dir, report.Newest.Sequence))
 			if report.Read > 0 {

@@ -137,8 +137,12 @@ func TestRepairIsRefusedOnAnOlderState(t *testing.T) {
 	if _, err := w.Check(t.Context(), Config{}, CheckPlan{Repair: true}, nil); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("%v", err)
 	}
-	if r := w.check(CheckPlan{}); !r.RolledBack {
-		t.Error("the check does not say so")
+	r, err := w.Check(t.Context(), Config{}, CheckPlan{}, nil)
+	if err != nil || !r.RolledBack || !r.Weak() || !errors.Is(r.Unrecorded, ErrRolledBack) {
+		t.Errorf("the check: %v, %v", err, r.Unrecorded)
+	}
+	if err := w.RecordRecall(t.Context(), Config{}); !errors.Is(err, ErrRolledBack) {
+		t.Errorf("a recall: %v", err)
 	}
 }
 

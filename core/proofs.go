@@ -38,7 +38,9 @@ const (
 type Proofs struct {
 	vault.Proofs
 	Newest snapshot.Info // zero: nothing was backed up yet
-	Form   [32]byte      // of the newest snapshot: what was proven of another form does not count
+	// RolledBack: the grid shows a state older than the manifest's pin.
+	RolledBack bool
+	Form       [32]byte // of the newest snapshot: what was proven of another form does not count
 	// Leases is until when every server keeps what the newest snapshot needs,
 	// if it deletes nothing with a valid lease.
 	Leases time.Time
@@ -64,7 +66,7 @@ func (g *Grid) proofs(ctx context.Context, s *Snapshots) (Proofs, error) {
 	if err != nil {
 		return Proofs{}, err
 	}
-	p := Proofs{Proofs: config.Proofs}
+	p := Proofs{Proofs: config.Proofs, RolledBack: s.RolledBack}
 	if n := s.dir.Newest(); n > 0 {
 		newest, err := g.load(ctx, s, n)
 		if err != nil {
@@ -114,7 +116,23 @@ func (g *Grid) amend(ctx context.Context, c Config, edit func(*vault.Config) err
 	if err := g.WaitToWrite(ctx); err != nil {
 		return err
 	}
+	if err := g.notRolledBack(ctx); err != nil {
+		return err
+	}
 	return g.vault.Amend(ctx, false, edit)
+}
+
+// notRolledBack is ErrRolledBack where the grid shows a state older than the pin:
+// to write then would bury the newer one.
+func (g *Grid) notRolledBack(ctx context.Context) error {
+	s, err := g.readVault(ctx)
+	if err != nil {
+		return err
+	}
+	if s.RolledBack {
+		return ErrRolledBack
+	}
+	return nil
 }
 
 // RecordRecall notes that the passphrase was just typed from memory.

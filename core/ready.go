@@ -163,7 +163,7 @@ func (r *Readiness) Green(item Item) bool {
 	rehearsed := about(p.Rehearsed.Snapshot, p.Rehearsed.Form) && p.Rehearsed.Passed
 	switch item {
 	case ItemSnapshot:
-		return len(r.Missing) == 0 && r.Pending.Parent == newest && r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
+		return !p.RolledBack && len(r.Missing) == 0 && r.Pending.Parent == newest && r.Pending.New+r.Pending.Changed == 0 && len(r.Pending.Problems) == 0
 	case ItemReadBack:
 		return checked && verified || rehearsed && p.Rehearsed.Full
 	case ItemRehearsal:

@@ -37,6 +37,7 @@ func TestReadyIsGreenOnlyWithItsProof(t *testing.T) {
 		change func(*Readiness)
 		item   Item
 	}{
+		"the grid hides a newer state":      {func(r *Readiness) { r.Proofs.RolledBack = true }, ItemSnapshot},
 		"a folder is not in it":             {func(r *Readiness) { r.Missing = []string{"papers"} }, ItemSnapshot},
 		"a file changed since":              {func(r *Readiness) { r.Pending.Changed = 1 }, ItemSnapshot},
 		"a file is new since":               {func(r *Readiness) { r.Pending.New = 1 }, ItemSnapshot},

@@ -265,6 +265,9 @@ func (r *rehearsal) record(ctx context.Context, g *Grid) error {
 		return err
 	}
 	defer unlock()
+	if err := g.notRolledBack(ctx); err != nil {
+		return err
+	}
 	return g.vault.Amend(ctx, false, func(c *vault.Config) error {
 		p := r.report
 		c.Proofs.Rehearsed = vault.Rehearsal{

@@ -187,9 +187,11 @@ func (a *app) printFinding(f upkeep.Finding) {
 		line += fmt.Sprintf(", %d corrupt", f.Health.CorruptShares)
 	}
 	switch {
+	case f.State == upkeep.Lost && f.Object.Kind == "snapshot" && len(f.Object.Snapshots) > 0:
+		line += fmt.Sprintf("; it cannot be read. “forget %d” takes it off the list.", f.Object.Snapshots[0])
 	case f.State == upkeep.Lost && len(f.Object.Snapshots) > 0:
 		line += "; it cannot be read. " + numbered("Snapshot", "Snapshots", f.Object.Snapshots) + " " + verb(len(f.Object.Snapshots), "needs", "need") +
-			" it. If the files are still there, the next backup stores their content again."
+			" it. If the files are still there, the next backup stores their content again; older snapshots stay broken until they are forgotten."
 	case f.State == upkeep.Unknown:
 		line = sentenceStart(f.Object.Name) + ": a server keeps the answer back; nothing is known of it."
 	case f.State == upkeep.Lost:

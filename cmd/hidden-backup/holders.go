@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,7 +135,7 @@ func (a *app) done(command, text string) {
 
 // checkPerson bounds what is kept about people.
 func checkPerson(name string) error {
-	if name == "" || len(name) > 128 || shown(name) != name {
+	if strings.TrimSpace(name) != name || name == "" || len(name) > 128 || shown(name) != name {
 		return usage("a name has 1 to 128 printable characters")
 	}
 	return nil

@@ -95,6 +95,8 @@ func readyText(r *core.Readiness, item core.Item) string {
 	switch {
 	case item == core.ItemSnapshot && green:
 		return fmt.Sprintf("Snapshot %d of %s holds every file as it is now.", r.Newest.Sequence, moment(r.Newest.Time))
+	case item == core.ItemSnapshot && p.RolledBack:
+		return "The grid shows a state older than the manifest's pin: servers with the newer one are away, or somebody hides it.\nWait until more servers answer; “status” shows each."
 	case item == core.ItemSnapshot && len(r.Missing) > 0:
 		return fmt.Sprintf("Snapshot %d does not hold %s.\n“backup” without naming folders stores all.", r.Newest.Sequence, shown(strings.Join(r.Missing, ", ")))
 	case item == core.ItemSnapshot && r.Pending.Parent != r.Newest.Sequence:

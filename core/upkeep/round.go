@@ -159,7 +159,10 @@ func (r *round) unanswered(ctx context.Context, object vault.Object, err error) 
 	if ctx.Err() != nil {
 		return Finding{}, context.Cause(ctx)
 	}
-	if _, gone := r.client.Grid(ctx); gone != nil || !errors.Is(err, tahoeclient.ErrStuck) {
+	if errors.Is(err, tahoeclient.ErrNotAnswering) && !errors.Is(err, tahoeclient.ErrStuck) {
+		return Finding{}, err
+	}
+	if _, gone := r.client.Grid(ctx); gone != nil {
 		return Finding{}, err
 	}
 	if r.unknown.Add(1) > maxUnknown {
@@ -214,14 +217,25 @@ func (r *round) object(ctx context.Context, i int, object vault.Object) (Finding
 		defer func() { <-r.verifying }()
 	}
 	h, err := r.client.Check(ctx, object.Cap, tahoeclient.CheckOptions{Verify: verify, AddLease: r.o.Renew})
+	var strange *tahoeclient.Error
+	if verify && errors.As(err, &strange) {
+		// Tahoe trips over some damaged shares instead of counting them: what
+		// it says without looking into them is still true.
+		if h, err = r.client.Check(ctx, object.Cap, tahoeclient.CheckOptions{AddLease: r.o.Renew}); err == nil {
+			h.CorruptShares = max(h.CorruptShares, 1)
+		}
+	}
 	if err != nil {
 		return Finding{}, err
 	}
 	f := r.finding(object, h)
 	if r.o.Repair && f.State != Whole && f.State != Lost && !object.Cap.IsMutable() {
 		before := f
-		if h, err = r.client.Check(ctx, object.Cap, tahoeclient.CheckOptions{Verify: verify, Repair: true, AddLease: r.o.Renew}); err != nil {
+		if h, err = r.client.Check(ctx, object.Cap, tahoeclient.CheckOptions{Verify: verify && strange == nil, Repair: true, AddLease: r.o.Renew}); err != nil {
 			return Finding{}, err
+		}
+		if strange != nil {
+			h.CorruptShares = max(h.CorruptShares, 1)
 		}
 		f = r.finding(object, h)
 		f.Repaired = f.State == Whole || f.Health.SharesGood > before.Health.SharesGood || f.Servers > before.Servers

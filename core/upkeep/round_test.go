@@ -121,6 +121,16 @@ func TestStuckObjectDoesNotEndTheRound(t *testing.T) {
 	}
 }
 
+// Tahoe ends a verifying check of some damaged shares with an error.
+func TestObjectThatTahoeTripsOverIsDamaged(t *testing.T) {
+	g, client, objects := newObjects(t, 3)
+	g.Fail(2, 500, "builtins.AssertionError: precondition", tahoetest.OpCheck) // two attempts of one check
+	r, err := Round(t.Context(), client, objects[:1], Options{Verify: true}, nil)
+	if err != nil || r.States[Damaged] != 1 {
+		t.Errorf("%+v, %v", r.States, err)
+	}
+}
+
 func TestPackThatDoesNotOpenIsLost(t *testing.T) {
 	_, client, objects := newObjects(t, 3)
 	broken := fmt.Errorf("it does not open: %w", snapshot.ErrSeal)
