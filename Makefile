@@ -1,6 +1,7 @@
 # make deps    what building and testing need: Tahoe-LAFS, tor, a C compiler
 # make build   the program, into build/
 # make demo    the main job from end to end on a practice grid
+# make demo-onion   the same through onion services, in a private Tor network
 # make test    every test, those on a real grid included
 # make lint    formatting, vet, staticcheck, the build without cgo
 # make bench   speed and memory beside Tahoe's own commands, as ratios
@@ -26,12 +27,16 @@ build:
 demo: deps build
 	@scripts/demo
 
-# The race detector needs a C compiler, which make deps installs. The packages
-# run one after another: each starts a grid of its own. Pictures are too slow
+.PHONY: demo-onion
+demo-onion: deps build
+	@DEMO_ONION=1 scripts/demo
+
+# The race detector needs a C compiler, which make deps installs. Two packages
+# run at a time, however many cores: each starts a grid of its own. Pictures are too slow
 # under the race detector, so most of their tests run without it.
 .PHONY: test
 test: deps
-	HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 $(GO) test -race -p 1 -timeout 20m ./...
+	HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 $(GO) test -race -p 2 -timeout 20m ./...
 	$(GO) test ./core/paper
 
 .PHONY: lint

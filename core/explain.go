@@ -14,6 +14,8 @@ import (
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/retain"
 	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/tor"
+	"hiddenbackup/core/tor/tornet"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 )
@@ -152,10 +154,67 @@ var explanations = []struct {
 		Title: "The manifest describes a grid that no gateway can be set up for.",
 		Safe:  "Nothing was started and no packet was sent.",
 		Hint:  "Get the manifest from another holder, or correct what is named below.", Exit: ExitManifest}},
-	{ErrNetwork, Message{
-		Title: "This version cannot reach a grid of that kind yet.",
-		Safe:  "No packet was sent.",
-		Hint:  "Use a manifest for a practice grid.", Exit: ExitGrid}},
+
+	{tornet.ErrNoTor, Message{
+		Title: "A practice grid behind onion services needs tor on this computer.",
+		Safe:  "Nothing was started.",
+		Hint:  "Install it: sudo apt install tor.", Exit: ExitGrid}},
+	{tor.ErrNoTor, Message{
+		Title: "There is no tor on this computer, and this grid is reached through Tor only.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Start Tor Browser, or install tor: sudo apt install tor. On Tails, connect to Tor first.", Exit: ExitGrid}},
+	{tor.ErrNoSocks, Message{
+		Title: "Nothing answers where tor should be.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Start tor (on Tails: connect to Tor), or name its address with --tor ADDRESS.", Exit: ExitGrid}},
+	{tor.ErrNotTor, Message{
+		Title: "What answers at tor's address is not tor.",
+		Safe:  "Nothing was sent through it.",
+		Hint:  "Check --tor ADDRESS; tor's own default is 127.0.0.1:9050, Tor Browser's 127.0.0.1:9150.", Exit: ExitGrid}},
+	{tor.ErrClock, Message{
+		Title: "Tor does not connect because this computer's clock is wrong.",
+		Safe:  "Nothing was sent to the grid.",
+		Hint:  "Set the clock and the time zone, then try again.", Exit: ExitGrid}},
+	{tor.ErrNotBootstrapped, Message{
+		Title: "Tor is not connected to its network yet.",
+		Safe:  "Nothing was sent to the grid.",
+		Hint:  "Check the connection to the internet. Where Tor is blocked, use bridges: --bridge, or Tor Connection on Tails.", Exit: ExitGrid}},
+	{tor.ErrEnded, Message{
+		Title: "Our tor ended.",
+		Safe:  "Nothing went anywhere else; what is stored stays stored.",
+		Hint:  "Run the same command again: it starts tor anew and continues.", Exit: ExitGrid}},
+	{tor.ErrBridge, Message{
+		Title: "That is not a bridge line.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Copy the whole line as you were given it: obfs4 ADDRESS:PORT FINGERPRINT cert=… iat-mode=0.", Exit: ExitUsage}},
+	{tor.ErrNoPlugin, Message{
+		Title: "The program for this kind of bridge is not installed.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Install it: sudo apt install obfs4proxy.", Exit: ExitGrid}},
+	{tor.ErrOnion, Message{
+		Title: "An onion service cannot be reached.",
+		Safe:  "Nothing went anywhere else.",
+		Hint:  "Try again in a while; “status” shows each server.", Exit: ExitGrid}},
+	{tor.ErrOnionAddress, Message{
+		Title: "That is not the address of an onion service.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "It has 56 letters and digits and ends in .onion. Copy it whole.", Exit: ExitUsage}},
+	{tor.ErrNotOwn, Message{
+		Title: "The running tor takes no such orders from us.",
+		Safe:  "It goes on undisturbed.",
+		Hint:  "Use a tor of our own: --tor own.", Exit: ExitUsage}},
+	{tor.ErrControl, Message{
+		Title: "Our tor did not do what it was told.",
+		Safe:  "Nothing went anywhere else.",
+		Hint:  "Run the command again; the line below is what tor said.", Exit: ExitFailed}},
+	{tor.ErrConfig, Message{
+		Title: "Tor cannot be used like that.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "The line below says what does not go together.", Exit: ExitUsage}},
+	{ErrNoI2P, Message{
+		Title: "No I2P router answers on this computer, and this grid is reached through I2P only.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Start the I2P router and switch its SAM bridge on, or name its address with --i2p ADDRESS.", Exit: ExitGrid}},
 
 	{ErrFilters, Message{
 		Title: "What to leave out, as the vault remembers it, cannot be read.",

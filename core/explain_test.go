@@ -13,7 +13,7 @@ import (
 )
 
 // explained are the rooms whose errors reach people.
-var explained = []string{".", "manifest", "node", "paper", "snapshot", "vault", "backup", "restore", "retain", "../tahoeclient"}
+var explained = []string{".", "manifest", "node", "paper", "snapshot", "vault", "backup", "restore", "retain", "tor", "tor/tornet", "../tahoeclient"}
 
 func TestEveryErrorIsExplained(t *testing.T) {
 	table, err := os.ReadFile("explain.go")

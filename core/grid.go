@@ -16,6 +16,7 @@ import (
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/progress"
 	"hiddenbackup/core/snapshot"
+	"hiddenbackup/core/tor"
 	"hiddenbackup/core/vault"
 	"hiddenbackup/tahoeclient"
 )
@@ -29,10 +30,22 @@ type Config struct {
 	AllowDisk bool
 	// UploadRate and DownloadRate are bounds in bytes a second; 0 is none.
 	UploadRate, DownloadRate int64
-	// Wait is how long to wait for enough servers; 0 is DefaultWait.
+	// Tor says which tor to use where the grid needs one.
+	Tor TorConfig
+	// SAM is the address of the I2P router, where the grid needs one; empty is DefaultSAM.
+	SAM string
+	// Wait is how long to wait for tor, and then for enough servers; 0 is
+	// DefaultWait.
 	Wait time.Duration
 	// Logger gets harmless values only; nil discards.
 	Logger *slog.Logger
+}
+
+func (c Config) wait() time.Duration {
+	if c.Wait <= 0 {
+		return DefaultWait
+	}
+	return c.Wait
 }
 
 const (
@@ -52,8 +65,6 @@ var (
 	ErrTooFewServers = errors.New("too few storage servers answer")
 	// ErrReadOnly: the manifest only allows restoring.
 	ErrReadOnly = errors.New("this manifest allows restoring, not backing up")
-	// ErrNetwork: the manifest's network is not supported by this version.
-	ErrNetwork = errors.New("this version cannot reach a grid of that kind yet")
 )
 
 // Access is the opened manifest a Grid works with.
@@ -88,7 +99,8 @@ func (a *Access) gatewayID() (string, error) {
 }
 
 func gatewayID(config node.GatewayConfig, identity func(use string) [32]byte) (string, error) {
-	config.Dir, config.AllowDisk, config.Logger = "", false, nil // where it runs is no part of what it is
+	config.Dir, config.AllowDisk, config.Logger = "", false, nil // where and how it runs is no part of what it is
+	config.TorSocks, config.SAM = "", ""
 	b, err := json.Marshal(config)
 	if err != nil {
 		return "", fmt.Errorf("naming the gateway: %w", err)
@@ -109,6 +121,7 @@ type Grid struct {
 // connection is a gateway and what is asked of any grid. The caller closes it.
 type connection struct {
 	grid    manifest.Grid
+	tor     *tor.Kept     // nil where none is needed, or when attached
 	gateway *node.Gateway // nil when attached to somebody's
 	client  *tahoeclient.Client
 	wait    time.Duration
@@ -117,10 +130,7 @@ type connection struct {
 // connect attaches to the gateway of that name or starts it.
 func connect(ctx context.Context, c Config, grid manifest.Grid, config node.GatewayConfig, id string, t *progress.Tracker) (connection, error) {
 	t.SetPhase(progress.PhaseConnect)
-	l := connection{grid: grid, wait: c.Wait}
-	if l.wait <= 0 {
-		l.wait = DefaultWait
-	}
+	l := connection{grid: grid, wait: c.wait()}
 	socket := ""
 	attached, err := node.FindGateway(c.Directory, id)
 	switch {
@@ -129,13 +139,42 @@ func connect(ctx context.Context, c Config, grid manifest.Grid, config node.Gate
 	case !errors.Is(err, node.ErrNoGateway):
 		return l, err
 	default:
-		if l.gateway, err = node.StartGateway(ctx, config); err != nil {
+		if err := l.start(ctx, c, config, t); err != nil {
 			return l, err
 		}
 		socket = l.gateway.Socket()
 	}
-	l.client = tahoeclient.New(socket, clientOptions(c, grid))
+	o := clientOptions(c, grid)
+	if l.tor != nil {
+		o.Cause = l.tor.Check
+	}
+	l.client = tahoeclient.New(socket, o)
 	return l, nil
+}
+
+// start starts a gateway, and before it the way to the grid.
+func (l *connection) start(ctx context.Context, c Config, config node.GatewayConfig, t *progress.Tracker) (err error) {
+	switch {
+	case overTor(l.grid):
+		t.SetPhase(progress.PhaseTor)
+		way, err := c.throughTor(l.grid)
+		if err != nil {
+			return err
+		}
+		if l.tor, err = way.keep(ctx); err != nil {
+			return err
+		}
+		config.TorSocks = l.tor.Socks()
+		t.SetPhase(progress.PhaseConnect)
+	case l.grid.Network == manifest.NetworkI2P:
+		if err := checkSAM(ctx, c.sam()); err != nil {
+			return err
+		}
+	}
+	if l.gateway, err = node.StartGateway(ctx, config); err != nil {
+		return errors.Join(err, l.closeTor())
+	}
+	return nil
 }
 
 // Connect attaches to the gateway that was started for this manifest or starts
@@ -213,11 +252,11 @@ func GatewayConfig(c Config, a *Access) (node.GatewayConfig, error) {
 
 func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 	config := node.GatewayConfig{
-		Dir: c.Directory, AllowDisk: c.AllowDisk, Logger: c.Logger,
+		Dir: c.Directory, AllowDisk: c.AllowDisk, Logger: c.Logger, Network: networkOf(g),
 		Needed: g.Needed, Happy: g.Happy, Total: g.Total,
 	}
-	if config.Network = networkOf(g); config.Network == "" {
-		return config, fmt.Errorf("%w: %s", ErrNetwork, g.Network)
+	if config.Network == node.I2P {
+		config.SAM = "tcp:" + c.sam()
 	}
 	for _, i := range g.Introducers {
 		config.Introducers = append(config.Introducers, node.Introducer{Name: i.Name, Furl: i.Furl.Secret()})
@@ -228,21 +267,31 @@ func gatewayConfig(c Config, g manifest.Grid) (node.GatewayConfig, error) {
 	return config, nil
 }
 
-// networkOf is empty for a network that is not supported yet.
-func networkOf(g manifest.Grid) node.Network {
-	if g.Network == manifest.NetworkPractice {
-		return node.Loopback
+// networkOf: a manifest and a node use the same words.
+func networkOf(g manifest.Grid) node.Network { return node.Network(g.Network) }
+
+func (c Config) sam() string {
+	if c.SAM == "" {
+		return DefaultSAM
 	}
-	return ""
+	return c.SAM
 }
 
-// Close stops the gateway if Connect started it.
+// Close stops the gateway and the tor that Connect started.
 func (l *connection) Close() error {
 	l.client.Close()
+	var err error
 	if l.gateway != nil {
-		return l.gateway.Close()
+		err = l.gateway.Close()
 	}
-	return nil
+	return errors.Join(err, l.closeTor())
+}
+
+func (l *connection) closeTor() error {
+	if l.tor == nil {
+		return nil
+	}
+	return l.tor.Close()
 }
 
 // Status is what the grid looks like from here.
@@ -349,7 +398,7 @@ func (l *connection) waitFor(ctx context.Context, need func(known int) int) erro
 			if usable >= required {
 				return nil
 			}
-			return fmt.Errorf("%w: %d of the %d that are needed", ErrTooFewServers, usable, required)
+			return l.client.Blame(context.WithoutCancel(ctx), fmt.Errorf("%w: %d of the %d that are needed", ErrTooFewServers, usable, required))
 		}
 	}
 }

@@ -2,10 +2,10 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 
-	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
 )
 
@@ -15,7 +15,7 @@ import (
 const KeeperCommand = "keep-node"
 
 // RunKeeper is that process's whole work. It ends when it is told to stop.
-func RunKeeper(ctx context.Context) error { return node.RunKeeper(ctx) }
+func RunKeeper(ctx context.Context) error { return node.RunKeeper(ctx, connector{}) }
 
 func keeperArgs() ([]string, error) {
 	self, err := os.Executable()
@@ -40,7 +40,20 @@ func StartGateway(ctx context.Context, c Config, a *Access) (pid int, err error)
 	if err != nil {
 		return 0, err
 	}
-	attached, err := node.SpawnKeeper(ctx, argv, id, config)
+	if config.Network == node.I2P {
+		if err := checkSAM(ctx, c.sam()); err != nil {
+			return 0, err
+		}
+	}
+	way, err := c.throughTor(a.reader.Grid)
+	if err != nil {
+		return 0, err
+	}
+	settings, err := json.Marshal(way)
+	if err != nil {
+		return 0, fmt.Errorf("telling the gateway which tor to use: %w", err)
+	}
+	attached, err := node.SpawnKeeper(ctx, argv, id, config, settings)
 	if err != nil {
 		return 0, err
 	}
@@ -54,95 +67,4 @@ func StopGateway(c Config, a *Access) error {
 		return err
 	}
 	return node.StopGateway(c.Directory, id)
-}
-
-// Practice is the practice grid: a real grid of storage nodes on loopback.
-type Practice struct {
-	// Directory is where its data stays; empty is the usual place.
-	Directory            string
-	Nodes                int // 0: as it was, or 6
-	Needed, Happy, Total int // 0: as it was, or the usual
-}
-
-// StartPractice starts the practice grid in the background.
-func StartPractice(ctx context.Context, p Practice) (PracticeStatus, error) {
-	argv, err := keeperArgs()
-	if err != nil {
-		return PracticeStatus{}, err
-	}
-	if _, err := node.SpawnPractice(ctx, argv, node.PracticeConfig{
-		Dir: p.Directory, Nodes: p.Nodes, Needed: p.Needed, Happy: p.Happy, Total: p.Total,
-	}); err != nil {
-		return PracticeStatus{}, err
-	}
-	return StatusOfPractice(p.Directory)
-}
-
-// StopPractice stops the practice grid. What it stores stays.
-func StopPractice(directory string) error { return node.StopPractice(directory) }
-
-// PracticeStatus says how the practice grid is doing.
-type PracticeStatus struct {
-	Directory            string
-	Running              bool
-	Nodes                []PracticeNode
-	Needed, Happy, Total int
-}
-
-// PracticeNode is one storage node of a practice grid.
-type PracticeNode struct {
-	Name    string
-	Running bool
-	Used    int64 // bytes of disk that its shares take
-}
-
-// Used is what all nodes together store, in bytes on disk.
-func (s PracticeStatus) Used() (sum int64) {
-	for _, n := range s.Nodes {
-		sum += n.Used
-	}
-	return sum
-}
-
-// StatusOfPractice looks at the practice grid in a directory, empty for the
-// usual one.
-func StatusOfPractice(directory string) (PracticeStatus, error) {
-	s, err := node.StatusOfPractice(directory)
-	if err != nil {
-		return PracticeStatus{}, err
-	}
-	status := PracticeStatus{Directory: s.Dir, Running: s.Keeper != 0, Needed: s.Needed, Happy: s.Happy, Total: s.Total}
-	for _, n := range s.Nodes {
-		status.Nodes = append(status.Nodes, PracticeNode(n))
-	}
-	return status, nil
-}
-
-// PracticeGrid describes the practice grid for a manifest. The servers are
-// pinned: the manifest opens the grid without the introducer.
-func PracticeGrid(directory string) (manifest.Grid, error) {
-	g, err := node.PracticeGrid(directory)
-	if err != nil {
-		return manifest.Grid{}, err
-	}
-	grid := manifest.Grid{Network: manifest.NetworkPractice, Needed: g.Needed, Happy: g.Happy, Total: g.Total}
-	for _, i := range g.Introducers {
-		furl, err := manifest.ParseFurl(i.Furl)
-		if err != nil {
-			return grid, err
-		}
-		grid.Introducers = append(grid.Introducers, manifest.Introducer{Name: i.Name, Furl: furl})
-	}
-	for _, s := range g.Servers {
-		furl, err := manifest.ParseFurl(s.Furl)
-		if err != nil {
-			return grid, err
-		}
-		pinned := manifest.Server{ID: s.ID, Nickname: s.Nickname, Operator: "practice", Place: "this computer", Furl: furl, LeaseDays: manifest.LeaseForever}
-		if pinned.PermutationSeed() != s.Seed {
-			pinned.Seed = s.Seed
-		}
-		grid.Servers = append(grid.Servers, pinned)
-	}
-	return grid, grid.Validate()
 }

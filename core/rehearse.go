@@ -164,7 +164,7 @@ func (r *rehearsal) run(ctx context.Context) (err error) {
 	r.report.InMemory = node.MemoryBacked(s.target)
 	q := blankRequest{
 		Manifest: r.p.Manifest, Passphrase: r.p.Passphrase, Snapshot: r.p.Snapshot, Full: r.p.Full,
-		AllowDisk: r.c.AllowDisk, DownloadRate: r.c.DownloadRate, Wait: r.c.Wait,
+		AllowDisk: r.c.AllowDisk, DownloadRate: r.c.DownloadRate, Wait: r.c.Wait, Tor: r.c.Tor, SAM: r.c.SAM,
 	}
 	if r.p.Target != "" {
 		q.LiveHome = r.home

@@ -104,7 +104,7 @@ func (b *blank) run(ctx context.Context) error {
 		return err
 	}
 	g, err := Connect(ctx, Config{
-		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait,
+		Directory: b.q.Directory, AllowDisk: b.q.AllowDisk, DownloadRate: b.q.DownloadRate, Wait: b.q.Wait, Tor: b.q.Tor, SAM: b.q.SAM,
 	}, access, b.tracker)
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ type blankRequest struct {
 	AllowDisk    bool
 	DownloadRate int64
 	Wait         time.Duration
+	Tor          TorConfig
+	SAM          string
 }
 
 // blankLine is one line of the answers: a status now and then, at the end how

@@ -46,6 +46,10 @@ type Options struct {
 	// that knows fewer does not know all. 0 means those it knows.
 	Servers int
 
+	// Cause is asked why the way to the servers is closed when a request was
+	// given up; nil is the answer when it is open. nil asks nobody.
+	Cause func(ctx context.Context) error
+
 	// Logger gets a line for each repeated request. It never sees a
 	// capability. nil means nobody is told.
 	Logger *slog.Logger

@@ -64,9 +64,23 @@ func (p *patience) again(ctx context.Context, op string, err error) error {
 	return p.c.pause(ctx, op, p.failed, err)
 }
 
+// Blame is err with its cause before it, if Options.Cause knows one.
+func (c *Client) Blame(ctx context.Context, err error) error {
+	if c.o.Cause == nil || err == nil {
+		return err
+	}
+	if cause := c.o.Cause(ctx); cause != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
 // why finds out who is to blame for an error after which nothing is tried any
 // more.
 func (c *Client) why(ctx context.Context, err error) error {
+	if blamed := c.Blame(ctx, err); blamed != err {
+		return blamed
+	}
 	var silent *silentError
 	if errors.As(err, &silent) {
 		if _, down := c.Grid(ctx); down == nil {

@@ -185,6 +185,9 @@ func (a *app) backup(c *cobra.Command, plan core.BackupPlan, pin bool) error {
 	}
 	defer clear(pass)
 	opened, err := a.unseal(ctx, data, pass)
+	if err == nil {
+		err = mayWrite(opened)
+	}
 	if err != nil {
 		return err
 	}
@@ -266,7 +269,7 @@ func (a *app) printBackup(r backup.Report, failed error) {
 func (a *app) estimateBackup(c *cobra.Command, plan core.BackupPlan) error {
 	ctx := c.Context()
 	var e backup.Estimate
-	if err := a.withGrid(ctx, func(g *core.Grid, t *progress.Tracker) error {
+	if err := a.withWriter(ctx, func(g *core.Grid, t *progress.Tracker) error {
 		var err error
 		e, err = g.EstimateBackup(ctx, plan)
 		return err

@@ -92,7 +92,7 @@ func snapshotNumbers(args []string) ([]uint64, error) {
 
 func (a *app) forget(c *cobra.Command, plan core.ForgetPlan, apply bool) error {
 	var r core.ForgetReport
-	if err := a.withGrid(c.Context(), func(g *core.Grid, t *progress.Tracker) (err error) {
+	if err := a.withWriter(c.Context(), func(g *core.Grid, t *progress.Tracker) (err error) {
 		if apply {
 			r, err = g.Forget(c.Context(), a.config, plan, t)
 		} else {

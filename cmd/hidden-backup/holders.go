@@ -111,7 +111,7 @@ func (a *app) dropCommand() *cobra.Command {
 			if caretaker {
 				role = core.RoleCaretaker
 			}
-			if err := a.withGrid(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
+			if err := a.withWriter(c.Context(), func(g *core.Grid, _ *progress.Tracker) error {
 				return g.DropHolder(c.Context(), a.config, role, args[0])
 			}); err != nil {
 				return err
@@ -230,7 +230,7 @@ func (a *app) shareCare(ctx context.Context, f shareFlags) error {
 		return fmt.Errorf("%w: %s", manifest.ErrExists, f.caretaker)
 	}
 	var file *manifest.Caretaker
-	if err := a.withGrid(ctx, func(g *core.Grid, _ *progress.Tracker) (err error) {
+	if err := a.withWriter(ctx, func(g *core.Grid, _ *progress.Tracker) (err error) {
 		file, err = g.ShareCare(ctx, a.config, f.label, f.person)
 		return err
 	}); err != nil {

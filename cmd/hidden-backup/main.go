@@ -57,6 +57,9 @@ type app struct {
 	passphraseFile string
 	passphraseFD   int
 	config         core.Config
+	tor            string
+	bridges        []string
+	guards         string
 	uploadRate     string
 	downloadRate   string
 	json           bool
@@ -102,6 +105,10 @@ reach, 130 stopped.`,
 	f.IntVar(&a.passphraseFD, "passphrase-fd", -1, "read the passphrase from the open file descriptor `N`")
 	f.StringVar(&a.config.Directory, "node-directory", "", "run the gateway below `DIR` instead of a directory in memory")
 	f.BoolVar(&a.config.AllowDisk, "allow-disk", false, "accept a --node-directory on a disk, where traces may stay")
+	f.StringVar(&a.tor, "tor", "any", "which tor to use for an onion grid: system, own, practice, or the `ADDRESS` of a running one")
+	f.StringArrayVar(&a.bridges, "bridge", nil, "a bridge `LINE` for a tor of our own, where Tor is blocked; may be repeated")
+	f.StringVar(&a.guards, "tor-guards", "", "let a tor of our own remember its entries to the network in `DIR`")
+	f.StringVar(&a.config.SAM, "i2p", core.DefaultSAM, "where the I2P router takes SAM connections, for a grid over I2P")
 	f.StringVar(&a.uploadRate, "limit-upload", "", "send `RATE` bytes a second on average, as 500k or 2M")
 	f.StringVar(&a.downloadRate, "limit-download", "", "fetch `RATE` bytes a second on average")
 	f.DurationVar(&a.config.Wait, "wait", core.DefaultWait, "how long to wait for storage servers")
@@ -152,6 +159,10 @@ func (a *app) parseGlobals() error {
 	if a.config.DownloadRate, err = parseRate(a.downloadRate); err != nil {
 		return usage("--limit-download: %w", err)
 	}
+	if a.config.Tor, err = core.ParseTor(a.tor); err != nil {
+		return err
+	}
+	a.config.Tor.Bridges, a.config.Tor.Guards = a.bridges, a.guards
 	if a.passphraseFile != "" && a.passphraseFD >= 0 {
 		return usage("give either --passphrase-file or --passphrase-fd")
 	}

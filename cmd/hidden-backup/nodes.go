@@ -197,6 +197,7 @@ func (a *app) practiceCommand() *cobra.Command {
 			return nil
 		},
 	}
+	start.Flags().BoolVar(&p.Onions, "onion", false, "put the nodes behind onion services, in a Tor network of their own on this computer")
 	start.Flags().IntVar(&p.Nodes, "nodes", 0, "how many storage nodes (default 6)")
 	start.Flags().IntVar(&p.Needed, "needed", 0, "how many shares restore a file (default half of the nodes)")
 	start.Flags().IntVar(&p.Happy, "happy", 0, "how many nodes must take shares")
@@ -233,7 +234,7 @@ func (a *app) printPractice(s core.PracticeStatus) {
 		for _, n := range s.Nodes {
 			nodes = append(nodes, map[string]any{"name": n.Name, "running": n.Running, "used": n.Used})
 		}
-		printJSON(a.out, map[string]any{"type": "report", "command": "practice", "directory": s.Directory, "running": s.Running,
+		printJSON(a.out, map[string]any{"type": "report", "command": "practice", "directory": s.Directory, "running": s.Running, "onions": s.Onions,
 			"needed": s.Needed, "happy": s.Happy, "total": s.Total, "used": s.Used(), "nodes": nodes})
 		return
 	}

@@ -250,6 +250,30 @@ func (a *app) withGrid(ctx context.Context, work func(*core.Grid, *progress.Trac
 	return a.withOpened(ctx, opened, work)
 }
 
+// withWriter is withGrid for what changes the vault: a manifest that does not
+// allow it is refused before anything is started.
+func (a *app) withWriter(ctx context.Context, work func(*core.Grid, *progress.Tracker) error) error {
+	opened, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := mayWrite(opened); err != nil {
+		return err
+	}
+	return a.withOpened(ctx, opened, work)
+}
+
+// mayWrite is an ErrReadOnly for a manifest that only allows restoring.
+func mayWrite(opened *manifest.Opened) error {
+	if _, err := opened.NeedReader(); err != nil {
+		return err
+	}
+	if opened.Owner == nil {
+		return core.ErrReadOnly
+	}
+	return nil
+}
+
 func (a *app) withOpened(ctx context.Context, opened *manifest.Opened, work func(*core.Grid, *progress.Tracker) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

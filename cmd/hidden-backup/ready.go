@@ -41,7 +41,7 @@ The exit code is 0 only when every point is proven.`,
 				return err
 			}
 			var r *core.Readiness
-			if err := a.withGrid(c.Context(), func(g *core.Grid, t *progress.Tracker) (err error) {
+			if err := a.withWriter(c.Context(), func(g *core.Grid, t *progress.Tracker) (err error) {
 				r, err = g.Ready(c.Context(), p, t)
 				return err
 			}); err != nil {

@@ -151,3 +151,14 @@ func clearAddress(s string) bool {
 	}
 	return hostname.MatchString(host)
 }
+
+// Onions are the onion addresses among the hints, without ports.
+func (f Furl) Onions() (hosts []string) {
+	for _, hint := range f.Hints() {
+		if rest, ok := strings.CutPrefix(hint, "tor:"); ok && onionAddress(rest) {
+			host, _ := splitPort(rest)
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}

@@ -16,8 +16,10 @@ const (
 	Loopback      Network = "loopback-practice" // this machine only
 	Tor           Network = "tor"               // onion services only
 	TorToClearnet Network = "tor-to-clearnet"   // also through Tor exits
-	I2P           Network = "i2p"               // not yet
+	I2P           Network = "i2p"               // I2P destinations only
 )
+
+func (n Network) overTor() bool { return n == Tor || n == TorToClearnet }
 
 // Secret is 32 bytes that must not be printed.
 type Secret [32]byte
@@ -78,6 +80,10 @@ type GatewayConfig struct {
 	// endpoints: "tcp:127.0.0.1:9050" or "unix:/path". Needed with Tor networks.
 	TorSocks string `json:"tor_socks"`
 
+	// SAM is where the I2P router takes SAM connections, as "tcp:127.0.0.1:7656".
+	// Needed with I2P.
+	SAM string `json:"sam"`
+
 	// LeaseSecret and Convergence make this gateway renew the same leases and
 	// find the same files as an earlier one. Zero means new random ones.
 	LeaseSecret Secret `json:"lease_secret"`
@@ -109,35 +115,49 @@ var (
 	furlGrammar     = regexp.MustCompile(`^pb://[a-z2-7]{32}@([A-Za-z0-9.:,\[\]_-]{1,512})/[A-Za-z0-9._~+-]{1,128}$`)
 	onionHint       = regexp.MustCompile(`^tor:[a-z2-7]{56}\.onion:[0-9]{1,5}$`)
 	loopbackHint    = regexp.MustCompile(`^tcp:(127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost|\[::1\]):[0-9]{1,5}$`)
+	i2pHint         = regexp.MustCompile(`^i2p:[a-z2-7]{52,63}\.b32\.i2p(:[0-9]{1,5})?$`)
+	samGrammar      = regexp.MustCompile(`^tcp:127\.0\.0\.1:[0-9]{1,5}$`)
 	socksGrammar    = regexp.MustCompile(`^(unix:/[^\x00-\x1f\x7f]+|tcp:[A-Za-z0-9.-]+:[0-9]{1,5})$`)
 )
 
 func (c GatewayConfig) check() error {
-	if c.Needed < 1 || c.Happy < c.Needed || c.Total < c.Happy || c.Total > 255 {
-		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most 255",
-			c.Needed, c.Happy, c.Total)
+	if err := c.checkGrid(); err != nil {
+		return err
 	}
-	switch c.Network {
-	case Loopback:
-	case Tor, TorToClearnet:
+	switch {
+	case c.Network.overTor():
 		if c.TorSocks == "" {
 			return badConfig("network %q needs a tor to connect through", c.Network)
 		}
 		if !socksGrammar.MatchString(c.TorSocks) {
 			return badConfig("%q is not a SOCKS endpoint such as tcp:127.0.0.1:9050 or unix:/path", c.TorSocks)
 		}
-	case I2P:
-		return badConfig("network i2p is not supported yet")
+	case c.Network == I2P:
+		if !samGrammar.MatchString(c.SAM) {
+			return badConfig("%q is not where an I2P router on this machine takes SAM connections, such as tcp:127.0.0.1:7656", c.SAM)
+		}
+	}
+	return nil
+}
+
+// checkGrid checks what a manifest says: all but the way through this machine.
+func (c GatewayConfig) checkGrid() error {
+	if c.Needed < 1 || c.Happy < c.Needed || c.Total < c.Happy || c.Total > 255 {
+		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most 255",
+			c.Needed, c.Happy, c.Total)
+	}
+	switch c.Network {
+	case Loopback, Tor, TorToClearnet, I2P:
 	default:
 		return badConfig("network %q is unknown", c.Network)
 	}
 	if len(c.Introducers) == 0 && len(c.Servers) == 0 {
 		return badConfig("it names no introducer and no server")
 	}
-	return c.checkGrid()
+	return c.checkMembers()
 }
 
-func (c GatewayConfig) checkGrid() error {
+func (c GatewayConfig) checkMembers() error {
 	names := map[string]bool{}
 	for _, i := range c.Introducers {
 		if !nameGrammar.MatchString(i.Name) || names[i.Name] {
@@ -179,6 +199,8 @@ func (c GatewayConfig) checkFurl(furl string) error {
 		// Tahoe would leave other hints alone. That one is there at all means
 		// that whoever wrote the address meant another network.
 		allowed, reason = onionHint, "its address is not an onion service, as all must be in a grid over Tor"
+	case I2P:
+		allowed, reason = i2pHint, "its address is not an I2P destination, as all must be in a grid over I2P"
 	default:
 		return nil // tahoe itself refuses what [connections] does not allow
 	}

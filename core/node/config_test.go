@@ -34,6 +34,14 @@ func torSample(network Network) GatewayConfig {
 	return cfg
 }
 
+func i2pSample() GatewayConfig {
+	cfg := sample()
+	cfg.Network, cfg.SAM = I2P, "tcp:127.0.0.1:7656"
+	cfg.Introducers = nil
+	cfg.Servers[0].Furl = "pb://" + strings.Repeat("b", 32) + "@i2p:" + strings.Repeat("d", 52) + ".b32.i2p:3457/swissnum"
+	return cfg
+}
+
 func TestRenderedFiles(t *testing.T) {
 	const socket = "/run/user/1000/we:ird %s/web.sock"
 	grid := sample()
@@ -46,6 +54,7 @@ func TestRenderedFiles(t *testing.T) {
 		"loopback.cfg":        gatewayINI(grid, socket),
 		"tor.cfg":             gatewayINI(torSample(Tor), socket),
 		"tor-to-clearnet.cfg": gatewayINI(torSample(TorToClearnet), socket),
+		"i2p.cfg":             gatewayINI(i2pSample(), socket),
 		"introducer.cfg":      introducer.ini(),
 		"storage.cfg":         storage.ini(),
 		"storage-onion.cfg":   onion.ini(),
@@ -73,7 +82,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	if err := sample().check(); err != nil {
 		t.Fatal(err)
 	}
-	if err := torSample(Tor).check(); err != nil {
+	if err := errors.Join(torSample(Tor).check(), i2pSample().check()); err != nil {
 		t.Fatal(err)
 	}
 	const secret = "swissnum"
@@ -81,7 +90,13 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*GatewayConfig){
 		"no network":           func(c *GatewayConfig) { c.Network = "" },
 		"unknown network":      func(c *GatewayConfig) { c.Network = "clearnet" },
-		"i2p":                  func(c *GatewayConfig) { c.Network = I2P },
+		"i2p without a router": func(c *GatewayConfig) { *c = i2pSample(); c.SAM = "" },
+		"i2p router elsewhere": func(c *GatewayConfig) { *c = i2pSample(); c.SAM = "tcp:192.0.2.1:7656" },
+		"i2p to loopback":      func(c *GatewayConfig) { *c = i2pSample(); c.Servers[0].Furl = furl("tcp:127.0.0.1:80") },
+		"i2p and an onion": func(c *GatewayConfig) {
+			*c = i2pSample()
+			c.Servers[0].Furl = furl("i2p:" + strings.Repeat("d", 52) + ".b32.i2p:80,tor:" + strings.Repeat("o", 56) + ".onion:80")
+		},
 		"tor without tor":      func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "" },
 		"clearnet without tor": func(c *GatewayConfig) { *c = torSample(TorToClearnet); c.TorSocks = "" },
 		"odd socks":            func(c *GatewayConfig) { *c = torSample(Tor); c.TorSocks = "tcp:127.0.0.1:9050\nx = y" },

@@ -310,7 +310,7 @@ func TestKeptGatewayServesSeveralCommands(t *testing.T) {
 	if _, err := node.FindGateway(cfg.Dir, id); !errors.Is(err, node.ErrNoGateway) {
 		t.Fatalf("FindGateway returned %v", err)
 	}
-	kept, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg)
+	kept, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +331,7 @@ func TestKeptGatewayServesSeveralCommands(t *testing.T) {
 			t.Error("an address is in an environment")
 		}
 	}
-	if _, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg); !errors.Is(err, node.ErrAlreadyRunning) {
+	if _, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg, nil); !errors.Is(err, node.ErrAlreadyRunning) {
 		t.Errorf("a second keeper: %v", err)
 	}
 	if err := node.StopGateway(cfg.Dir, id); err != nil {
@@ -351,7 +351,7 @@ func TestKeptGatewayServesSeveralCommands(t *testing.T) {
 func TestKilledKeeperIsForgotten(t *testing.T) {
 	cfg := nodetest.ConfigFor(t, practice(t))
 	const id = "dead0001"
-	kept, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg)
+	kept, err := node.SpawnKeeper(deadline(t, time.Minute), []string{self(t), beKeeper}, id, cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,13 +368,13 @@ func TestKilledKeeperIsForgotten(t *testing.T) {
 
 func TestKeeperReportsWhyItCannotStart(t *testing.T) {
 	cfg := nodetest.ConfigFor(t, practice(t))
-	_, err := node.SpawnKeeper(deadline(t, time.Minute), []string{"/bin/sh", "-c", "exit 3"}, "abcd", cfg)
+	_, err := node.SpawnKeeper(deadline(t, time.Minute), []string{"/bin/sh", "-c", "exit 3"}, "abcd", cfg, nil)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("a keeper that ends at once: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := node.SpawnKeeper(ctx, []string{self(t), beKeeper}, "abcd", cfg); !errors.Is(err, context.Canceled) {
+	if _, err := node.SpawnKeeper(ctx, []string{self(t), beKeeper}, "abcd", cfg, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled start: %v", err)
 	}
 }

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 				return node.StartPractice(ctx, cfg)
 			})
 		case beKeeper:
-			if err := node.RunKeeper(ctx); err != nil {
+			if err := node.RunKeeper(ctx, nil); err != nil {
 				os.Exit(1)
 			}
 			os.Exit(0)

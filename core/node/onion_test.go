@@ -33,6 +33,7 @@ func TestGatewayStoresThroughOnionServices(t *testing.T) {
 
 	grid, err := node.StartPractice(deadline(t, 2*time.Minute), node.PracticeConfig{
 		Dir: filepath.Join(nodetest.Dir(t), "grid"), Nodes: 6, Needed: 3, Happy: 5, Total: 6,
+		Onions: true,
 		Onion: &node.Onion{
 			TorSocks: network.Host().Socks(),
 			Offer: func(ctx context.Context, _ string, port int) (string, error) {

@@ -43,9 +43,13 @@ type PracticeConfig struct {
 	Happy  int `json:"happy"`
 	Total  int `json:"total"`
 
-	// Onion puts the storage nodes behind onion services, without an
-	// introducer. Nil leaves them on loopback.
+	// Onions puts all nodes behind onion services. A grid stays what it was.
+	Onions bool `json:"onions"`
+
+	// Onion makes the onion services. Needed with Onions.
 	Onion *Onion `json:"-"`
+
+	connector Connector // makes Onion, in a keeper
 
 	Logger *slog.Logger `json:"-"` // nil means silence
 }
@@ -77,8 +81,10 @@ type Practice struct {
 	log   *slog.Logger
 	tahoe string
 
-	introducer *practiceNode // nil behind onion services
+	introducer *practiceNode
 	nodes      []*practiceNode
+
+	closeOnions func() error // nil if it is not ours to close
 
 	mu   sync.Mutex
 	grid Grid
@@ -130,7 +136,10 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 		rundir.Unlock(lock)
 		return nil, err
 	}
-	if err = p.offer(ctx, cfg.Onion); err == nil {
+	if cfg.Onions {
+		err = p.offer(ctx, cfg)
+	}
+	if err == nil {
 		err = p.startAll(ctx)
 	}
 	if err != nil {
@@ -151,7 +160,14 @@ func (p *Practice) plan(cfg PracticeConfig) error {
 		return badConfig("a practice grid of %d nodes in a directory that has %d; at most %d are possible",
 			count, len(before.Servers), maxNodes)
 	}
-	p.grid = Grid{Network: Loopback, Needed: cfg.Needed, Happy: cfg.Happy, Total: cfg.Total}
+	network := Loopback
+	if cfg.Onions {
+		network = Tor
+	}
+	if before.Network != "" && before.Network != network {
+		return badConfig("the practice grid in %s is of the network %s; it cannot become another: name a new directory", p.dir, before.Network)
+	}
+	p.grid = Grid{Network: network, Needed: cfg.Needed, Happy: cfg.Happy, Total: cfg.Total}
 	if len(before.Servers) == count {
 		p.grid.Needed = firstOf(cfg.Needed, before.Needed)
 		p.grid.Happy = firstOf(cfg.Happy, before.Happy)
@@ -164,23 +180,15 @@ func (p *Practice) plan(cfg PracticeConfig) error {
 		return badConfig("needed/happy/total is %d/%d/%d, and must rise from at least 1 to at most the %d nodes",
 			p.grid.Needed, p.grid.Happy, p.grid.Total, count)
 	}
-	if cfg.Onion == nil {
-		p.introducer = newIntroducer(filepath.Join(p.dir, "introducer"))
-	} else {
-		p.grid.Network = Tor
-	}
+	p.introducer = newIntroducer(filepath.Join(p.dir, "introducer"))
 	for i := range count {
 		name := fmt.Sprintf("node-%d", i+1)
 		p.nodes = append(p.nodes, newStorageNode(name, filepath.Join(p.dir, name)))
 	}
-	return choosePorts(p.all())
+	return choosePorts(p.all(), before.Ports)
 }
 
-// all are the storage nodes and, if there is one, the introducer.
 func (p *Practice) all() []*practiceNode {
-	if p.introducer == nil {
-		return p.nodes
-	}
 	return append([]*practiceNode{p.introducer}, p.nodes...)
 }
 
@@ -195,16 +203,14 @@ func firstOf(values ...int) int {
 
 func (p *Practice) startAll(ctx context.Context) error {
 	began := time.Now()
-	if p.introducer != nil {
-		if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
-			return err
-		}
-		furl, err := p.introducer.furl()
-		if err != nil {
-			return err
-		}
-		p.grid.Introducers = []Introducer{{Name: "practice", Furl: furl}}
+	if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
+		return err
 	}
+	furl, err := p.introducer.furl()
+	if err != nil {
+		return err
+	}
+	p.grid.Introducers = []Introducer{{Name: "practice", Furl: furl}}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU()) // a starting node is all processor
 	for _, n := range p.nodes {
@@ -235,7 +241,11 @@ func (p *Practice) describe() error {
 
 // note writes the grid file. It is for holders of p.mu.
 func (p *Practice) note() error {
-	data, err := json.MarshalIndent(p.grid, "", "  ")
+	noted := notedGrid{Grid: p.grid, Ports: make(map[string]int)}
+	for _, n := range p.all() {
+		noted.Ports[n.name] = n.port
+	}
+	data, err := json.MarshalIndent(noted, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -249,20 +259,27 @@ func PracticeGrid(dir string) (Grid, error) {
 	if err != nil {
 		return Grid{}, err
 	}
-	return readGrid(dir)
+	noted, err := readGrid(dir)
+	return noted.Grid, err
 }
 
-func readGrid(dir string) (Grid, error) {
+// notedGrid is the grid file.
+type notedGrid struct {
+	Grid
+	Ports map[string]int `json:"ports"` // on 127.0.0.1, of the nodes by name
+}
+
+func readGrid(dir string) (notedGrid, error) {
+	var g notedGrid
 	data, err := os.ReadFile(filepath.Join(dir, gridFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return Grid{}, fmt.Errorf("%w in %s", ErrNoPractice, dir)
+		return g, fmt.Errorf("%w in %s", ErrNoPractice, dir)
 	}
 	if err != nil {
-		return Grid{}, fmt.Errorf("reading the practice grid: %w", err)
+		return g, fmt.Errorf("reading the practice grid: %w", err)
 	}
-	var g Grid
 	if err := json.Unmarshal(data, &g); err != nil {
-		return Grid{}, fmt.Errorf("reading the practice grid: %s: %w", gridFile, err)
+		return notedGrid{}, fmt.Errorf("reading the practice grid: %s: %w", gridFile, err)
 	}
 	return g, nil
 }
@@ -311,6 +328,10 @@ func (p *Practice) Close() error {
 		}()
 	}
 	group.Wait()
+	var err error
+	if p.closeOnions != nil {
+		err, p.closeOnions = p.closeOnions(), nil
+	}
 	rundir.Unlock(p.lock)
-	return nil
+	return err
 }

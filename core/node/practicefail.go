@@ -8,6 +8,9 @@ import (
 // StopNode stops storage node i in good order.
 func (p *Practice) StopNode(i int) error { return p.nodes[i].stop() }
 
+// StopIntroducer stops the introducer in good order, until the grid is started again.
+func (p *Practice) StopIntroducer() error { return p.introducer.stop() }
+
 // KillNode ends storage node i without warning, as a power cut does.
 func (p *Practice) KillNode(i int) error { return p.nodes[i].kill() }
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,12 +24,17 @@ func SpawnPractice(ctx context.Context, argv []string, cfg PracticeConfig) (*Att
 	return spawn(ctx, argv, order{Practice: &cfg})
 }
 
-func keepPractice(ctx context.Context, cfg PracticeConfig, ready func(*Attached) error) error {
+func keepPractice(ctx context.Context, cfg PracticeConfig, tor Connector, ready func(*Attached) error) (err error) {
+	// One that is there stays what it is.
+	if before, err := PracticeGrid(cfg.Dir); err == nil && before.Network == Tor {
+		cfg.Onions = true
+	}
+	cfg.connector = tor
 	p, err := StartPractice(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	path := filepath.Join(p.Dir(), practiceNote)
 	n, err := writeNote(path, note{})
 	if err != nil {
@@ -72,6 +78,7 @@ type NodeStatus struct {
 type PracticeStatus struct {
 	Dir                  string
 	Keeper               int // the process that keeps it; 0 if none does
+	Onions               bool
 	Introducer           NodeStatus
 	Nodes                []NodeStatus
 	Needed, Happy, Total int
@@ -88,16 +95,15 @@ func StatusOfPractice(dir string) (PracticeStatus, error) {
 	if err != nil {
 		return PracticeStatus{}, err
 	}
-	status := PracticeStatus{Dir: dir, Needed: grid.Needed, Happy: grid.Happy, Total: grid.Total}
+	status := PracticeStatus{Dir: dir, Onions: grid.Network == Tor, Needed: grid.Needed, Happy: grid.Happy, Total: grid.Total}
 	if n, ok := readNote(filepath.Join(dir, practiceNote)); ok {
 		status.Keeper = n.Keeper.PID
 	}
-	for _, i := range grid.Introducers {
-		n := &practiceNode{port: portOf(i.Furl)}
-		status.Introducer = NodeStatus{Name: "introducer", Running: n.answers()}
-	}
+	introducer := newIntroducer(dir)
+	introducer.port = grid.Ports[introducer.name]
+	status.Introducer = NodeStatus{Name: introducer.name, Running: introducer.answers()}
 	for _, s := range grid.Servers {
-		n := &practiceNode{port: portOf(s.Furl)}
+		n := &practiceNode{port: grid.Ports[s.Nickname]}
 		used := spaceUsed(filepath.Join(dir, s.Nickname, "storage", "shares"))
 		status.Nodes = append(status.Nodes, NodeStatus{Name: s.Nickname, Running: n.answers(), Used: used})
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -250,27 +249,13 @@ func (n *practiceNode) signal(sig syscall.Signal) error {
 	return nil
 }
 
-var furlPort = regexp.MustCompile(`@tcp:127\.0\.0\.1:([0-9]+)/`)
-
-// portOf is 0 if the furl names no port on loopback.
-func portOf(furl string) int {
-	match := furlPort.FindStringSubmatch(furl)
-	if match == nil {
-		return 0
-	}
-	port, _ := strconv.Atoi(match[1])
-	return port
-}
-
 // choosePorts gives every node the port it had, if that is still free, or a new one.
-func choosePorts(nodes []*practiceNode) error {
+func choosePorts(nodes []*practiceNode, before map[string]int) error {
 	taken := map[int]bool{}
 	for _, n := range nodes {
-		if furl, err := n.read(n.furlFile); err == nil {
-			if port := portOf(furl); portFree(port) && !taken[port] {
-				n.port = port
-				taken[port] = true
-			}
+		if port := before[n.name]; portFree(port) && !taken[port] {
+			n.port = port
+			taken[port] = true
 		}
 	}
 	for _, n := range nodes {

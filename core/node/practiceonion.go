@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// Onion is what storage nodes behind onion services need of a tor.
+// Onion is what nodes behind onion services need of a tor.
 type Onion struct {
 	TorSocks string // as in GatewayConfig
 
@@ -16,12 +16,19 @@ type Onion struct {
 	Offer func(ctx context.Context, dir string, port int) (hint string, err error)
 }
 
-// offer puts the storage nodes behind onion services.
-func (p *Practice) offer(ctx context.Context, onion *Onion) error {
-	if onion == nil {
-		return nil
+// offer puts the nodes behind onion services.
+func (p *Practice) offer(ctx context.Context, cfg PracticeConfig) (err error) {
+	onion := cfg.Onion
+	switch {
+	case onion != nil:
+	case cfg.connector == nil:
+		return badConfig("onion services need somebody who makes them")
+	default:
+		if onion, p.closeOnions, err = cfg.connector.Onion(ctx, p.dir); err != nil {
+			return err
+		}
 	}
-	for _, n := range p.nodes {
+	for _, n := range p.all() {
 		if err := os.MkdirAll(n.dir, 0o700); err != nil {
 			return fmt.Errorf("making the node directory: %w", err)
 		}

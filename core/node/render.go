@@ -55,6 +55,10 @@ func gatewayINI(c GatewayConfig, socket string) []byte {
 			tcp = "tor"
 		}
 		network = []iniSection{torSection(c.TorSocks)}
+	case I2P:
+		node = append(node, [2]string{"reveal-IP-address", "false"})
+		tcp = "disabled"
+		network = []iniSection{{"i2p", [][2]string{{"enabled", "true"}, {"sam.port", c.SAM}}}}
 	}
 	return renderINI(append([]iniSection{
 		{"node", node},

@@ -54,7 +54,7 @@ func TestNothingIsWrittenForABadConfiguration(t *testing.T) {
 	if _, err := StartGateway(context.Background(), cfg); !errors.Is(err, ErrConfig) {
 		t.Errorf("StartGateway returned %v", err)
 	}
-	if _, err := SpawnKeeper(context.Background(), []string{"/bin/false"}, "not hex", sample()); !errors.Is(err, ErrConfig) {
+	if _, err := SpawnKeeper(context.Background(), []string{"/bin/false"}, "not hex", sample(), nil); !errors.Is(err, ErrConfig) {
 		t.Errorf("SpawnKeeper returned %v", err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {

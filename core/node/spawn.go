@@ -19,6 +19,18 @@ type order struct {
 	ID       string          `json:"id,omitempty"`
 	Gateway  *GatewayConfig  `json:"gateway,omitempty"`
 	Practice *PracticeConfig `json:"practice,omitempty"`
+	Tor      json.RawMessage `json:"tor,omitempty"` // for the Connector
+}
+
+// Connector is what a keeper has of tor: this package knows none. What both
+// calls return is let go with close.
+type Connector interface {
+	// Connect returns where a connected tor takes connections. settings are
+	// those SpawnKeeper got.
+	Connect(ctx context.Context, settings json.RawMessage) (socks string, close func() error, err error)
+
+	// Onion makes onion services for a practice grid in dir possible.
+	Onion(ctx context.Context, dir string) (onion *Onion, close func() error, err error)
 }
 
 // report is the keeper's one answer, on the descriptor reportFD.
@@ -30,13 +42,16 @@ type report struct {
 
 const reportFD = 3
 
+const torVariable = "HIDDEN_BACKUP_TOR" // as package tor has it
+
 // SpawnKeeper starts a process that keeps a gateway under that id, and
 // returns when the gateway answers. argv is the program, usually ourselves,
 // with the hidden command that calls RunKeeper. The keeper is detached from
-// the terminal; ctx bounds only its start.
-func SpawnKeeper(ctx context.Context, argv []string, id string, cfg GatewayConfig) (*Attached, error) {
+// the terminal; ctx bounds only its start. With a network over Tor the keeper
+// gives the settings to its Connector, and the gateway what that returns.
+func SpawnKeeper(ctx context.Context, argv []string, id string, cfg GatewayConfig, settings json.RawMessage) (*Attached, error) {
 	// What can be found wrong here keeps its type; from the keeper only text comes back.
-	if err := errors.Join(checkID(id), cfg.check()); err != nil {
+	if err := errors.Join(checkID(id), cfg.checkGrid()); err != nil {
 		return nil, err
 	}
 	if _, err := RuntimeDir(cfg.Dir, cfg.AllowDisk); err != nil {
@@ -52,12 +67,12 @@ func SpawnKeeper(ctx context.Context, argv []string, id string, cfg GatewayConfi
 	if err != nil {
 		return nil, err
 	}
-	return spawn(ctx, argv, order{ID: id, Gateway: &cfg})
+	return spawn(ctx, argv, order{ID: id, Gateway: &cfg, Tor: settings})
 }
 
 // RunKeeper is the keeper: it reads its order from standard input, reports
 // once to the process that spawned it, and works until ctx ends. End ctx at SIGTERM.
-func RunKeeper(ctx context.Context) error {
+func RunKeeper(ctx context.Context, tor Connector) error {
 	syscall.CloseOnExec(reportFD)
 	pipe := os.NewFile(reportFD, "report")
 	defer pipe.Close()
@@ -74,9 +89,9 @@ func RunKeeper(ctx context.Context) error {
 	var err error
 	switch {
 	case o.Gateway != nil:
-		err = keepGateway(ctx, o.ID, *o.Gateway, ready)
+		err = keepWithTor(ctx, tor, o, ready)
 	case o.Practice != nil:
-		err = keepPractice(ctx, *o.Practice, ready)
+		err = keepPractice(ctx, *o.Practice, tor, ready)
 	default:
 		err = errors.New("the order names nothing to keep")
 	}
@@ -85,6 +100,19 @@ func RunKeeper(ctx context.Context) error {
 		json.NewEncoder(pipe).Encode(report{Problem: err.Error(), Running: errors.Is(err, ErrAlreadyRunning)})
 	}
 	return err
+}
+
+// keepWithTor keeps a gateway and, if it needs one, the tor before it.
+func keepWithTor(ctx context.Context, tor Connector, o order, ready func(*Attached) error) (err error) {
+	cfg := *o.Gateway
+	if cfg.Network.overTor() && cfg.TorSocks == "" {
+		var close func() error
+		if cfg.TorSocks, close, err = tor.Connect(ctx, o.Tor); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, close()) }()
+	}
+	return keepGateway(ctx, o.ID, cfg, ready)
 }
 
 func spawn(ctx context.Context, argv []string, o order) (*Attached, error) {
@@ -171,7 +199,7 @@ func startKeeper(argv []string) (cmd *exec.Cmd, orders, reports *os.File, err er
 func keeperEnvironment() []string {
 	var env []string
 	for _, name := range []string{
-		"PATH", "HOME", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", TahoeVariable,
+		"PATH", "HOME", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", TahoeVariable, torVariable,
 	} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)

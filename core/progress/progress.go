@@ -17,6 +17,7 @@ type Phase string
 // The phases of a backup and of a restore, in order.
 const (
 	PhaseUnlock   Phase = "opening the manifest"
+	PhaseTor      Phase = "connecting to the Tor network"
 	PhaseConnect  Phase = "connecting"
 	PhaseEstimate Phase = "counting"
 	PhaseReadGrid Phase = "reading the last snapshot"

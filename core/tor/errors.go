@@ -3,7 +3,6 @@ package tor
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -68,7 +67,7 @@ func (e *BootstrapError) Error() string {
 	}
 	for _, more := range []string{e.Status.Summary, e.Status.Warning} {
 		if more != "" {
-			text += ", " + strings.ToLower(more[:1]) + more[1:]
+			text += ", " + more
 		}
 	}
 	return text

@@ -84,6 +84,9 @@ func (k ClientKey) Public() string {
 	return keyEncoding.EncodeToString(k.private.PublicKey().Bytes())
 }
 
+// Bytes are the key's 32 bytes.
+func (k ClientKey) Bytes() []byte { return k.private.Bytes() }
+
 // Secret is the key in letters and digits, as tor's own files have it.
 func (k ClientKey) Secret() string { return keyEncoding.EncodeToString(k.private.Bytes()) }
 

@@ -246,7 +246,7 @@ func (v *Vault) requireServers(ctx context.Context) error {
 	}
 	usable, known := grid.Usable(), len(grid.Servers)
 	if want := NeedToWrite(v.needed, v.happy, known); usable < want {
-		return fmt.Errorf("%w: %d of %d, a change needs %d", ErrTooFewServers, usable, known, want)
+		return v.client.Blame(ctx, fmt.Errorf("%w: %d of %d, a change needs %d", ErrTooFewServers, usable, known, want))
 	}
 	return nil
 }
@@ -260,7 +260,7 @@ func (v *Vault) Complete(ctx context.Context) error {
 	}
 	usable, known := grid.Usable(), len(grid.Servers)
 	if usable < v.needed || known-usable > v.total-v.needed {
-		return fmt.Errorf("%w: %d of %d", ErrTooFewServers, usable, known)
+		return v.client.Blame(ctx, fmt.Errorf("%w: %d of %d", ErrTooFewServers, usable, known))
 	}
 	return nil
 }
