@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -296,10 +297,22 @@ func (l *connection) closeTor() error {
 
 // Status is what the grid looks like from here.
 type Status struct {
+	Tor     *tor.Status // of the tor that Connect found or started; nil without one
+	TorAway error       // why it is away; nil if it is there
+
+	// Introducers tell of servers. The pinned ones are found without.
+	Introducers []IntroducerStatus
+
 	Servers              []ServerStatus
 	Usable               int
 	Needed, Happy, Total int
 	ToWrite              int // servers that a backup needs
+}
+
+// IntroducerStatus is one introducer, as the gateway sees it.
+type IntroducerStatus struct {
+	Connected bool
+	Text      string // the gateway's words
 }
 
 // ServerStatus is one storage server.
@@ -322,6 +335,13 @@ func (l *connection) Status(ctx context.Context) (Status, error) {
 	}
 	r := l.grid
 	s := Status{Usable: grid.Usable(), Needed: r.Needed, Happy: r.Happy, Total: r.Total, ToWrite: l.needToWrite(len(grid.Servers))}
+	if l.tor != nil {
+		now := l.tor.Status()
+		s.Tor, s.TorAway = &now, l.tor.Check(ctx)
+	}
+	for _, text := range grid.Introducers {
+		s.Introducers = append(s.Introducers, IntroducerStatus{strings.HasPrefix(text, "Connected"), text})
+	}
 	labels := make(map[string]manifest.Server)
 	for _, p := range r.Servers {
 		labels[p.ID] = p

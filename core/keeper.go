@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -55,7 +56,7 @@ func StartGateway(ctx context.Context, c Config, a *Access) (pid int, err error)
 	}
 	attached, err := node.SpawnKeeper(ctx, argv, id, config, settings)
 	if err != nil {
-		return 0, err
+		return 0, toldByKeeper(err)
 	}
 	return attached.PID, nil
 }
@@ -67,4 +68,16 @@ func StopGateway(c Config, a *Access) error {
 		return err
 	}
 	return node.StopGateway(c.Directory, id)
+}
+
+// Kind is node.Connector's: the row of the explanation, from 1.
+func (connector) Kind(err error) int { return tellFailure(err).Row + 1 }
+
+// toldByKeeper gives an error from the keeper its kind back.
+func toldByKeeper(err error) error {
+	var told *node.KeeperError
+	if errors.As(err, &told) {
+		return (&failure{Row: told.Kind - 1, Text: told.Text}).told()
+	}
+	return err
 }

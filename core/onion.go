@@ -84,17 +84,18 @@ func (s throughTor) keep(ctx context.Context) (*tor.Kept, error) {
 }
 
 // unlock gives tor the keys. The system's tor takes none from us: those
-// servers stay away then, and the status shows it.
+// servers stay away then, and the status shows it. So does one whose address
+// or key is wrong: it must not keep the others away.
 func (s throughTor) unlock(ctx context.Context, t *tor.Tor) error {
 	if !t.Own() {
 		return nil
 	}
 	for _, k := range s.Keys {
 		key, err := tor.ParseClientKey(k.Key)
-		if err == nil {
-			err = t.AddClientAuth(ctx, k.Host, key)
+		if err != nil || tor.CheckOnion(k.Host) != nil {
+			continue
 		}
-		if err != nil {
+		if err := t.AddClientAuth(ctx, k.Host, key); err != nil {
 			return fmt.Errorf("server %q: %w", k.Server, err)
 		}
 	}

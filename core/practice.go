@@ -34,7 +34,7 @@ func StartPractice(ctx context.Context, p Practice) (PracticeStatus, error) {
 	if _, err := node.SpawnPractice(ctx, argv, node.PracticeConfig{
 		Dir: p.Directory, Nodes: p.Nodes, Needed: p.Needed, Happy: p.Happy, Total: p.Total, Onions: p.Onions,
 	}); err != nil {
-		return PracticeStatus{}, err
+		return PracticeStatus{}, toldByKeeper(err)
 	}
 	return StatusOfPractice(p.Directory)
 }

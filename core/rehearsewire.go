@@ -53,7 +53,7 @@ type blankResult struct {
 	Unreadable, Missing             []string
 	Problems, Warnings              []blankProblem
 	ProblemCount, WarningCount      uint64
-	Failure                         *blankFailure
+	Failure                         *failure
 }
 
 // blankProblem is a restore.Problem; JSON would change a path that is no UTF-8.
@@ -77,37 +77,3 @@ func toldProblems(told []blankProblem) []restore.Problem {
 	}
 	return problems
 }
-
-// blankFailure is an error on its way to the other process. It keeps its row in
-// the table of explanations.
-type blankFailure struct {
-	Row  int // -1 for none
-	Text string
-}
-
-func tellFailure(err error) *blankFailure {
-	f := &blankFailure{Row: -1, Text: err.Error()}
-	for i, row := range explanations {
-		if errors.Is(err, row.err) {
-			f.Row = i
-			break
-		}
-	}
-	return f
-}
-
-func (f *blankFailure) told() error {
-	if f.Row < 0 || f.Row >= len(explanations) {
-		return errors.New(f.Text)
-	}
-	return &toldError{f.Text, explanations[f.Row].err}
-}
-
-// toldError is an error that happened in another process.
-type toldError struct {
-	text string
-	kind error
-}
-
-func (e *toldError) Error() string { return e.text }
-func (e *toldError) Unwrap() error { return e.kind }

@@ -57,12 +57,17 @@ func (a *app) printStatus(s core.Status, p core.Proofs, unread error) {
 				"connected": v.Connected, "silent": v.Silent, "last_heard": heard, "status": v.Text, "space": v.AvailableSpace, "lease_days": v.LeaseDays})
 		}
 		o := map[string]any{"type": "report", "command": "status", "usable": s.Usable, "needed": s.Needed, "happy": s.Happy, "total": s.Total, "to_write": s.ToWrite, "servers": servers}
+		o["introducers"] = introducersThere(s)
+		if s.Tor != nil {
+			o["tor"] = map[string]any{"own": s.Tor.Own, "percent": s.Tor.Percent, "away": s.TorAway != nil}
+		}
 		if p.Newest.Sequence > 0 {
 			o["newest"], o["newest_time"], o["leases_until"] = p.Newest.Sequence, p.Newest.Time, p.Leases
 		}
 		printJSON(a.out, o)
 		return
 	}
+	a.printWay(s)
 	for _, v := range s.Servers {
 		mark, note := "away     ", ""
 		switch {
@@ -84,6 +89,37 @@ func (a *app) printStatus(s core.Status, p core.Proofs, unread error) {
 	if s.Usable >= s.Needed {
 		a.printPromises(s, p, unread)
 	}
+}
+
+// printWay says how the grid is reached, and who tells of its servers.
+func (a *app) printWay(s core.Status) {
+	if s.Tor != nil {
+		whose, state := "this computer's", "connected"
+		if s.Tor.Own {
+			whose = "our own"
+		}
+		switch {
+		case s.TorAway != nil:
+			state = "away"
+		case s.Tor.Percent >= 0 && !s.Tor.Connected():
+			state = fmt.Sprintf("at %d %%, %s", s.Tor.Percent, s.Tor.Summary)
+		case s.Tor.Percent < 0:
+			state = "there"
+		}
+		fmt.Fprintf(a.out, "Tor: %s, %s.\n", whose, state)
+	}
+	if n := len(s.Introducers); n > 0 {
+		fmt.Fprintf(a.out, "Introducers: %d of %d there; pinned servers are found without.\n", introducersThere(s), n)
+	}
+}
+
+func introducersThere(s core.Status) (there int) {
+	for _, i := range s.Introducers {
+		if i.Connected {
+			there++
+		}
+	}
+	return there
 }
 
 // printPromises says until when what is stored is kept.

@@ -31,12 +31,24 @@ type Connector interface {
 
 	// Onion makes onion services for a practice grid in dir possible.
 	Onion(ctx context.Context, dir string) (onion *Onion, close func() error, err error)
+
+	// Kind numbers an error, so that whoever spawned the keeper knows it again.
+	Kind(err error) int
 }
+
+// KeeperError is why a keeper ended before it was ready.
+type KeeperError struct {
+	Text string
+	Kind int // the Connector's
+}
+
+func (e *KeeperError) Error() string { return e.Text }
 
 // report is the keeper's one answer, on the descriptor reportFD.
 type report struct {
 	Attached *Attached `json:"attached,omitempty"`
 	Problem  string    `json:"problem,omitempty"`
+	Kind     int       `json:"kind,omitempty"`    // of the problem: see Connector
 	Running  bool      `json:"running,omitempty"` // the problem is ErrAlreadyRunning
 }
 
@@ -97,9 +109,16 @@ func RunKeeper(ctx context.Context, tor Connector) error {
 	}
 	if err != nil {
 		// Too late for the report if it was sent; then the pipe is closed.
-		json.NewEncoder(pipe).Encode(report{Problem: err.Error(), Running: errors.Is(err, ErrAlreadyRunning)})
+		json.NewEncoder(pipe).Encode(report{Problem: err.Error(), Kind: kindOf(tor, err), Running: errors.Is(err, ErrAlreadyRunning)})
 	}
 	return err
+}
+
+func kindOf(tor Connector, err error) int {
+	if tor == nil {
+		return 0
+	}
+	return tor.Kind(err)
 }
 
 // keepWithTor keeps a gateway and, if it needs one, the tor before it.
@@ -151,7 +170,7 @@ func spawn(ctx context.Context, argv []string, o order) (*Attached, error) {
 		return nil, ErrAlreadyRunning
 	case r.Problem != "":
 		<-ended
-		return nil, errors.New(r.Problem)
+		return nil, &KeeperError{r.Problem, r.Kind}
 	}
 	return r.Attached, nil
 }
