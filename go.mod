@@ -27,9 +27,9 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.4.0 // indirect
-	github.com/godbus/dbus/v5 v5.1.0 // indirect
-	github.com/gotk3/gotk3 v0.6.5-0.20240618185848-ff349ae13f56 // indirect
+	github.com/BurntSushi/toml v1.4.0
+	github.com/godbus/dbus/v5 v5.1.0
+	github.com/gotk3/gotk3 v0.6.5-0.20240618185848-ff349ae13f56
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect

@@ -45,10 +45,7 @@ type Message struct {
 
 // explanations: the first row whose error is in the chain decides, so causes
 // stand before their symptoms.
-var explanations = []struct {
-	err error
-	m   Message
-}{
+var explanations = append(hostExplanations, []explanation{
 	{context.Canceled, Message{
 		Title: "Stopped.", Safe: "Nothing was lost.",
 		Hint: "Run the same command again; a backup or restore continues from here.", Exit: ExitStopped}},
@@ -451,6 +448,11 @@ var explanations = []struct {
 		Title: "Something took too long.",
 		Safe:  "What is stored stays stored.",
 		Hint:  "Run the same command again.", Exit: ExitGrid}},
+}...)
+
+type explanation struct {
+	err error
+	m   Message
 }
 
 // Explain turns an error into what a person needs to know. An error it does

@@ -83,11 +83,11 @@ func (s throughTor) keep(ctx context.Context) (*tor.Kept, error) {
 	return tor.Keep(ctx, s.Config, s.Wait, s.unlock)
 }
 
-// unlock gives tor the keys. The system's tor takes none from us: those
-// servers stay away then, and the status shows it. So does one whose address
-// or key is wrong: it must not keep the others away.
+// unlock gives tor the keys. Where the system's tor takes none from us those
+// servers stay away, and the status shows it. So does one whose address or key
+// is wrong: it must not keep the others away.
 func (s throughTor) unlock(ctx context.Context, t *tor.Tor) error {
-	if !t.Own() {
+	if !t.TakesCommands() {
 		return nil
 	}
 	for _, k := range s.Keys {

@@ -119,7 +119,7 @@ reach, 130 stopped.`,
 		a.manifestCommand(), a.passphraseCommand(), a.statusCommand(),
 		a.backupCommand(), a.snapshotsCommand(), a.lsCommand(), a.restoreCommand(), a.compareCommand(), a.rehearseCommand(), a.blankCommand(),
 		a.checkCommand(), a.forgetCommand(), a.readyCommand(), a.careCommand(),
-		a.gatewayCommand(), a.practiceCommand(), a.manCommand(), a.keeperCommand(),
+		a.gatewayCommand(), a.practiceCommand(), a.hostCommand(), a.manCommand(), a.keeperCommand(),
 	)
 	for _, c := range root.Commands() {
 		withUsage(c)

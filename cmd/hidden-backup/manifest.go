@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hiddenbackup/core"
+	"hiddenbackup/core/host"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/progress"
 )
@@ -18,7 +19,7 @@ func (a *app) manifestCommand() *cobra.Command {
 		Use:   "manifest",
 		Short: "Make, show, seal and open manifests",
 	}
-	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand(), a.shareCommand(), a.inspectCommand(), a.holdersCommand(), a.recallCommand())
+	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand(), a.shareCommand(), a.inspectCommand(), a.holdersCommand(), a.recallCommand(), a.gridCommand())
 	return c
 }
 
@@ -27,6 +28,7 @@ func (a *app) createCommand() *cobra.Command {
 		name, output, dir, gridFile string
 		practice, armour, choose    bool
 		byTier                      [4][]string
+		invites                     inviteFlags
 	)
 	c := &cobra.Command{
 		Use:   "create",
@@ -45,14 +47,18 @@ func (a *app) createCommand() *cobra.Command {
 				return err
 			}
 			switch {
-			case practice && gridFile != "":
-				return usage("give either --practice or --grid")
+			case practice && gridFile != "", len(invites.files) > 0 && (practice || gridFile != ""):
+				return usage("give either --practice or --grid or --invite")
+			case len(invites.files) > 0:
+				d.Grid, err = a.grid(&invites)
+			case invites.numbers != host.Numbers{}:
+				return usage("--needed, --happy and --total belong to --invite")
 			case practice:
 				d.Grid, err = core.PracticeGrid(dir)
 			case gridFile != "":
 				d.Grid, err = readGrid(gridFile)
 			default:
-				return usage("which grid? --practice for the practice grid on this computer, or --grid FILE")
+				return usage("which grid? --practice for the practice grid on this computer, --invite FILE for each server you are invited to, or --grid FILE")
 			}
 			if err != nil {
 				return err
@@ -66,6 +72,7 @@ func (a *app) createCommand() *cobra.Command {
 	f.BoolVar(&armour, "armour", false, "write the text form, for e-mail and chat")
 	f.BoolVar(&practice, "practice", false, "use the practice grid that runs on this computer")
 	f.StringVar(&dir, "dir", "", "the practice grid's `DIR`, if not the usual one")
+	invites.add(f)
 	f.StringVar(&gridFile, "grid", "", "the grid's description: `FILE` with the “grid” part of a manifest in JSON")
 	f.StringArrayVar(&byTier[2], "folder", nil, "back up the folder at `PATH`; may be repeated")
 	f.StringArrayVar(&byTier[1], "first-hour", nil, "back up the folder at `PATH`, which is needed in the first hour after the journey")

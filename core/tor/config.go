@@ -27,6 +27,10 @@ type Config struct {
 	// usual places: those of the system and of Tor Browser.
 	Socks string
 
+	// Control is where a running tor takes commands, written like Socks. Empty
+	// is none, but on Tails the filter of its control port, if that lets us.
+	Control string
+
 	// Dir is where our own tor has its directory. It must be ours alone.
 	// Empty means a memory-backed directory of the system.
 	Dir string
@@ -56,13 +60,13 @@ func (c Config) source() (Source, error) {
 	switch {
 	case c.Source < Any || c.Source > Own:
 		return 0, badConfig("source %d is unknown", c.Source)
-	case c.Socks != "" && (c.Source == Own || ours):
+	case (c.Socks != "" || c.Control != "") && (c.Source == Own || ours):
 		return 0, badConfig("a running tor is named, and yet one of our own is asked for")
 	case c.Source == System && ours:
 		return 0, badConfig("bridges and directories can be chosen for a tor of our own only")
 	case c.Source == Own || ours:
 		return c.ownUnlessTails()
-	case c.Source == System || c.Socks != "" || onTails():
+	case c.Source == System || c.Socks != "" || c.Control != "" || onTails():
 		return System, nil
 	}
 	return Any, nil

@@ -20,8 +20,9 @@ const (
 	statusKeyUsed = 252
 )
 
-// controlSocket is where our own tor takes commands. Each command has a
-// connection of its own: one that is never answered then spoils nothing.
+// controlSocket is where a tor takes commands: a path, or "tcp:" and an address.
+// Each command has a connection of its own: one that is never answered then
+// spoils nothing.
 type controlSocket string
 
 // session is an authenticated connection to a control socket.
@@ -34,8 +35,11 @@ type session struct {
 func (c controlSocket) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", string(c))
+	where := endpoint{"unix", string(c)}
+	if address, ok := strings.CutPrefix(string(c), "tcp:"); ok {
+		where = endpoint{"tcp", address}
+	}
+	conn, err := where.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrControl, withoutAddress(err))
 	}

@@ -160,7 +160,7 @@ func TestTimeUpSaysWhatItWasSpentOn(t *testing.T) {
 	defer cancel()
 	for say, s := range map[string]Status{
 		"tor is not connected":                         {Percent: -1},
-		"it came to 5 %, connecting, refused":          {Percent: 5, Summary: "Connecting", Warning: "Refused"},
+		"it came to 5 %, Connecting, Refused":          {Percent: 5, Summary: "Connecting", Warning: "Refused"},
 		"about 2h0m0s ahead":                           {Percent: 40, Skew: 2*time.Hour + time.Second},
 		"the clock of this computer is wrong: it is a": {Percent: 40, Skew: -2 * time.Hour},
 	} {
@@ -187,12 +187,12 @@ func TestOnionServiceCommands(t *testing.T) {
 		"ADD_ONION NEW:ED25519-V3 Flags=Detach,V3Auth Port=1,127.0.0.1:2 ClientAuthV3=" + client: {Port: 1, LocalPort: 2, Clients: []string{client}},
 		"": {Port: 1, LocalPort: 2, Clients: []string{client + "\r\nSIGNAL HALT"}},
 	} {
-		if got, err := s.command(); got != want || (err != nil) != (want == "") {
+		if got, err := s.command(true); got != want || (err != nil) != (want == "") {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
 	for _, s := range []OnionService{{}, {Port: 1}, {LocalPort: 1}, {Port: 65536, LocalPort: 1}, {Port: 1, LocalPort: -1}} {
-		if _, err := s.command(); !errors.Is(err, ErrConfig) {
+		if _, err := s.command(true); !errors.Is(err, ErrConfig) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}

@@ -11,8 +11,8 @@
 //	DialOnion        one connection, with the reason if there is none
 //	AddOnion         an onion service; AddClientAuth opens one that is locked
 //
-// A running tor is asked through SOCKS only and none of its settings is
-// touched. Our own is spoken to over UNIX sockets in a directory in memory
-// that only we may enter. It ends when we end, however we end, and its
-// directory is removed then.
+// A running tor is asked through SOCKS and, where its control port lets us, for
+// onion services; none of its settings is touched. Our own is spoken to over
+// UNIX sockets in a directory in memory that only we may enter. It ends when we
+// end, however we end, and its directory is removed then.
 package tor

@@ -9,6 +9,8 @@ import (
 type follower struct {
 	done chan struct{}
 
+	announced announcements
+
 	mu      sync.Mutex
 	status  Status
 	heard   bool          // an event told of the bootstrap
@@ -32,6 +34,7 @@ func follow(events *session) *follower {
 }
 
 func (f *follower) hear(line string) {
+	f.announced.hear(line)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.status.applyEvent(line) {

@@ -200,11 +200,10 @@ func (k *Kept) Status() Status {
 	return k.tor.Status()
 }
 
-// Close ends a tor of our own. One that ran already is left alone. Keep's
-// caller calls it once.
+// Close is Tor.Close. Keep's caller calls it once.
 func (k *Kept) Close() error {
 	if k.scratch == nil {
-		return nil
+		return k.tor.Close()
 	}
 	k.quit()
 	<-k.done

@@ -96,7 +96,7 @@ func (ClientKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[client key]") }
 // LogValue keeps the key out of logs.
 func (ClientKey) LogValue() slog.Value { return slog.StringValue("[client key]") }
 
-// OnionService is one that our own tor offers.
+// OnionService is one that tor offers for us.
 type OnionService struct {
 	Key       OnionKey // zero makes a new one, and a new address
 	Port      int      // at the onion address
@@ -109,18 +109,23 @@ type OnionService struct {
 
 var clientGrammar = regexp.MustCompile(`^[A-Z2-7]{52}$`)
 
-func (s OnionService) command() (string, error) {
+func (s OnionService) command(own bool) (string, error) {
 	for _, port := range []int{s.Port, s.LocalPort} {
 		if port < 1 || port > 65535 {
 			return "", badConfig("%d is not a port for an onion service", port)
 		}
 	}
-	key, flags, clients := "NEW:ED25519-V3", "Detach", ""
+	var flags []string
+	if own {
+		// It would end with this request's connection. So it ends with our tor.
+		flags = append(flags, "Detach")
+	}
+	key, clients := "NEW:ED25519-V3", ""
 	if s.Key.text != "" {
-		key, flags = s.Key.text, flags+",DiscardPK"
+		key, flags = s.Key.text, append(flags, "DiscardPK")
 	}
 	if len(s.Clients) > 0 {
-		flags += ",V3Auth"
+		flags = append(flags, "V3Auth")
 	}
 	for _, c := range s.Clients {
 		if !clientGrammar.MatchString(c) {
@@ -128,21 +133,25 @@ func (s OnionService) command() (string, error) {
 		}
 		clients += " ClientAuthV3=" + c
 	}
-	// Detached it would outlive this request's connection. It ends with our tor.
-	return fmt.Sprintf("ADD_ONION %s Flags=%s Port=%d,127.0.0.1:%d%s", key, flags, s.Port, s.LocalPort, clients), nil
+	if len(flags) > 0 {
+		key += " Flags=" + strings.Join(flags, ",")
+	}
+	return fmt.Sprintf("ADD_ONION %s Port=%d,127.0.0.1:%d%s", key, s.Port, s.LocalPort, clients), nil
 }
 
-// AddOnion makes our own tor offer an onion service until it ends, and returns
-// its address and key. It can be reached some seconds later.
+// AddOnion makes tor offer an onion service until it ends or t is closed, and
+// returns its address and key. It can be reached some seconds later. ErrNotOwn
+// is a running tor that takes no commands.
 func (t *Tor) AddOnion(ctx context.Context, s OnionService) (address string, key OnionKey, err error) {
-	if t.own == nil {
-		return "", key, fmt.Errorf("offering an onion service: %w", ErrNotOwn)
+	ask, err := t.services()
+	if err != nil {
+		return "", key, fmt.Errorf("offering an onion service: %w", err)
 	}
-	command, err := s.command()
+	command, err := s.command(t.own != nil)
 	if err != nil {
 		return "", key, err
 	}
-	lines, err := t.own.control.request(ctx, command)
+	lines, err := ask(ctx, command)
 	if err != nil {
 		return "", key, fmt.Errorf("offering an onion service: %w", err)
 	}
@@ -163,10 +172,12 @@ func (t *Tor) AddOnion(ctx context.Context, s OnionService) (address string, key
 	return address, key, nil
 }
 
-// AddClientAuth gives our own tor the key to a locked onion service, until it ends.
+// AddClientAuth gives tor the key to a locked onion service, until it ends.
+// ErrNotOwn is a running tor that takes no commands.
 func (t *Tor) AddClientAuth(ctx context.Context, host string, key ClientKey) error {
-	if t.own == nil {
-		return fmt.Errorf("unlocking an onion service: %w", ErrNotOwn)
+	ask, err := t.keys()
+	if err != nil {
+		return fmt.Errorf("unlocking an onion service: %w", err)
 	}
 	if err := CheckOnion(host); err != nil {
 		return err
@@ -174,7 +185,7 @@ func (t *Tor) AddClientAuth(ctx context.Context, host string, key ClientKey) err
 	if key.private == nil {
 		return badConfig("there is no key to unlock an onion service with")
 	}
-	_, err := t.own.control.request(ctx, "ONION_CLIENT_AUTH_ADD "+strings.TrimSuffix(host, onionSuffix)+
+	_, err = ask(ctx, "ONION_CLIENT_AUTH_ADD "+strings.TrimSuffix(host, onionSuffix)+
 		" x25519:"+base64.StdEncoding.EncodeToString(key.private.Bytes()))
 	if err != nil {
 		return fmt.Errorf("unlocking an onion service: %w", err)

@@ -114,7 +114,7 @@ func (o *own) takeOwnership(ctx context.Context) error {
 		return err
 	}
 	o.events = events
-	for _, command := range []string{"TAKEOWNERSHIP", "SETEVENTS STATUS_CLIENT STATUS_GENERAL"} {
+	for _, command := range []string{"TAKEOWNERSHIP", "SETEVENTS STATUS_CLIENT STATUS_GENERAL NETWORK_LIVENESS HS_DESC"} {
 		if _, err := events.request(ctx, command); err != nil {
 			return err
 		}

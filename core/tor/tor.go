@@ -12,8 +12,9 @@ import (
 
 // Tor is a tor to connect through. All methods may be called from any goroutine.
 type Tor struct {
-	socks endpoint
-	own   *own // nil for one that ran already
+	socks     endpoint
+	own       *own       // nil for one that ran already
+	commanded *commanded // nil unless one that ran already takes commands
 }
 
 // Start finds the tor that cfg describes. A tor of our own is started without
@@ -26,8 +27,14 @@ func Start(ctx context.Context, cfg Config) (*Tor, error) {
 	var none error
 	if source != Own {
 		t, err := attach(ctx, cfg.Socks)
-		if err == nil || source == System || ctx.Err() != nil {
-			return t, err
+		if err == nil {
+			err = t.findControl(ctx, cfg.Control)
+		}
+		if err == nil {
+			return t, nil
+		}
+		if source == System || ctx.Err() != nil {
+			return nil, err
 		}
 		none = err
 	}
@@ -63,6 +70,18 @@ func attach(ctx context.Context, address string) (*Tor, error) {
 	return nil, errors.Join(errs...)
 }
 
+// findControl finds the way to command a running tor. One that was not named
+// need not be there.
+func (t *Tor) findControl(ctx context.Context, address string) (err error) {
+	switch {
+	case address != "":
+		t.commanded, err = findCommanded(ctx, address)
+	case onTails():
+		t.commanded, _ = findCommanded(ctx, tailsControl)
+	}
+	return err
+}
+
 // Own reports whether it is a tor of our own.
 func (t *Tor) Own() bool { return t.own != nil }
 
@@ -72,8 +91,10 @@ func (t *Tor) Socks() string { return t.socks.String() }
 
 // Status is how far tor is. It does not ask tor, and may be called often.
 func (t *Tor) Status() Status {
-	if t.own != nil {
-		return t.own.follow.now()
+	if f := t.following(); f != nil {
+		s := f.now()
+		s.Own = t.own != nil
+		return s
 	}
 	if _, err := os.Stat(tailsReady); err == nil {
 		return Status{Percent: 100}
@@ -159,28 +180,38 @@ func (t *Tor) DialOnion(ctx context.Context, host string, port int) (net.Conn, e
 	return conn, err
 }
 
-// Done is closed when our own tor ended, whoever ended it; Err then says why.
-// It is nil, and blocks for ever, for a tor that ran already.
+// Done is closed when our own tor ended, whoever ended it; Err then says why. Of
+// a tor that ran already only the end of our onion services is known: without
+// them Done blocks for ever.
 func (t *Tor) Done() <-chan struct{} {
-	if t.own == nil {
-		return nil
+	switch {
+	case t.own != nil:
+		return t.own.child.Done()
+	case t.commanded != nil:
+		return t.commanded.done
 	}
-	return t.own.child.Done()
+	return nil
 }
 
-// Err is an ErrEnded once our own tor ended, with its last words unless it was closed.
+// Err is an ErrEnded once Done is closed, with tor's last words unless it was closed.
 func (t *Tor) Err() error {
-	if t.own == nil {
-		return nil
+	switch {
+	case t.own != nil:
+		return t.own.err()
+	case t.commanded != nil:
+		return t.commanded.left()
 	}
-	return t.own.err()
+	return nil
 }
 
 // Close ends our own tor and removes its directory. It may be called again. A
-// tor that ran already is left alone.
+// tor that ran already is left alone, but for the onion services we had there.
 func (t *Tor) Close() error {
-	if t.own == nil {
-		return nil
+	switch {
+	case t.own != nil:
+		return t.own.close()
+	case t.commanded != nil:
+		return t.commanded.close()
 	}
-	return t.own.close()
+	return nil
 }
