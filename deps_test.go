@@ -4,6 +4,7 @@ package deps
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,7 @@ var rules = []struct {
 	{"hiddenbackup/core/internal/process", []string{"hiddenbackup/"}, "a supervised process knows nothing of what it runs"},
 	{"hiddenbackup/core/tor", []string{"hiddenbackup/core/node", "hiddenbackup/core/manifest", "hiddenbackup/tahoeclient"}, "tor knows nothing of grids"},
 	{"hiddenbackup/core/node", []string{"hiddenbackup/core/tor", "hiddenbackup/core/manifest"}, "a node is told where tor is"},
+	{"hiddenbackup/core/host", []string{"hiddenbackup/core/vault", "hiddenbackup/core/backup", "hiddenbackup/core/restore", "hiddenbackup/core/snapshot", "github.com/spf13", "hiddenbackup/cmd"}, "a host lends disk and reads nothing of what is on it"},
 	{"hiddenbackup/core/snapshot", []string{"hiddenbackup/core/"}, "formats touch no disk and no network"},
 	{"hiddenbackup/core/manifest", []string{"hiddenbackup/core/"}, "the manifest is read before anything else works"},
 	{"hiddenbackup/core/vault", []string{"hiddenbackup/core/backup", "hiddenbackup/core/restore", "hiddenbackup/core/internal", "hiddenbackup/core/node"}, "the vault knows no files and no processes"},
@@ -27,6 +29,7 @@ var rules = []struct {
 	{"hiddenbackup/core/retain", []string{"hiddenbackup/core/vault", "hiddenbackup/core/backup", "hiddenbackup/core/internal", "hiddenbackup/core/node"}, "keep rules are decided without a grid"},
 	{"hiddenbackup/core", []string{"hiddenbackup/cmd", "hiddenbackup/ui", "github.com/spf13", "github.com/gotk3"}, "core serves every front end and knows none"},
 	{"hiddenbackup/cmd/hidden-backup", []string{"hiddenbackup/ui", "github.com/gotk3", "runtime/cgo"}, "the command line builds without cgo"},
+	{"hiddenbackup/assets", []string{"hiddenbackup/"}, "assets are files, and know nobody"},
 }
 
 func TestDependenciesPointDownwards(t *testing.T) {
@@ -51,6 +54,9 @@ func TestDependenciesPointDownwards(t *testing.T) {
 	}
 }
 
+// belowCore is what no front end asks.
+var belowCore = []string{"hiddenbackup/tahoeclient", "hiddenbackup/core/vault", "hiddenbackup/core/node", "hiddenbackup/core/tor", "hiddenbackup/core/internal"}
+
 // What a front end may import below core is plain data values only.
 func TestTheCommandLineImportsOnlyWhatItMay(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "hiddenbackup/cmd/hidden-backup").Output()
@@ -58,11 +64,40 @@ func TestTheCommandLineImportsOnlyWhatItMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dep := range strings.Fields(string(out)) {
-		for _, banned := range []string{"hiddenbackup/tahoeclient", "hiddenbackup/core/vault", "hiddenbackup/core/node", "hiddenbackup/core/internal"} {
+		for _, banned := range belowCore {
 			if strings.HasPrefix(dep, banned) {
 				t.Errorf("the command line imports %s: ask core instead", dep)
 			}
 		}
+	}
+}
+
+// What the window may import is what the command line may, and tails; and nobody
+// but the window imports gotk3, whose first build takes minutes.
+func TestOnlyTheWindowKnowsGTK(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		pkg := imports[0]
+		for _, dep := range imports[1:] {
+			switch {
+			case strings.HasPrefix(dep, "github.com/gotk3"):
+				found = true
+				if pkg != "hiddenbackup/ui" && !strings.HasPrefix(pkg, "hiddenbackup/ui/uitest/testdata/") {
+					t.Errorf("%s imports %s: only ui does", pkg, dep)
+				}
+			case pkg != "hiddenbackup/ui" && pkg != "hiddenbackup/cmd/hidden-backup-gtk":
+			case slices.ContainsFunc(belowCore, func(banned string) bool { return strings.HasPrefix(dep, banned) }):
+				t.Errorf("%s imports %s: ask core instead", pkg, dep)
+			}
+		}
+	}
+	if !found {
+		t.Error("go list found no package that imports gotk3")
 	}
 }
 

@@ -27,6 +27,7 @@ type Draft struct {
 	Name    string
 	Grid    manifest.Grid
 	Folders []manifest.Folder
+	Filters Filters // what the vault remembers to leave out
 }
 
 // CreateManifest makes the vault directory on the grid and returns the
@@ -48,6 +49,9 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 			return nil, err
 		}
 	}
+	if _, err := parseRules(d.Filters.Rules); err != nil {
+		return nil, err
+	}
 	keys, err := snapshot.NewKeys([32]byte(m.RootSecret.Bytes()))
 	if err != nil {
 		return nil, err
@@ -61,7 +65,7 @@ func CreateManifest(ctx context.Context, c Config, d Draft, t *progress.Tracker)
 	if err := g.WaitToWrite(ctx); err != nil {
 		return nil, err
 	}
-	if m.Vault, err = vault.Create(ctx, g.client, keys, vault.Options{Needed: m.Grid.Needed, Happy: m.Grid.Happy, Total: m.Grid.Total}, vault.Config{}); err != nil {
+	if m.Vault, err = vault.Create(ctx, g.client, keys, vault.Options{Needed: m.Grid.Needed, Happy: m.Grid.Happy, Total: m.Grid.Total}, vault.Config{Filters: vault.Filters(d.Filters)}); err != nil {
 		return nil, err
 	}
 	return m, m.Validate()

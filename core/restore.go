@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,15 @@ func (g *Grid) Snapshots(ctx context.Context) (*Snapshots, error) {
 		return nil, err
 	}
 	s.Infos, s.Broken, err = g.vault.Infos(ctx, s.dir)
+	if _, broken := s.Broken[s.Pinned]; broken && err == nil {
+		// What the directory says of it is damaged or false; the manifest knows
+		// better.
+		if pinned, perr := g.vault.Load(ctx, s.pinned.Cap, s.Pinned); perr == nil {
+			delete(s.Broken, s.Pinned)
+			s.Infos = append(s.Infos, pinned.Info)
+			slices.SortFunc(s.Infos, func(a, b snapshot.Info) int { return cmp.Compare(b.Sequence, a.Sequence) })
+		}
+	}
 	return s, err
 }
 

@@ -20,8 +20,9 @@ import (
 	"hiddenbackup/core/vault"
 )
 
-// windowsAtOnce lets the next window be fetched while one is synced.
-const windowsAtOnce = 2
+// windowsAtOnce lets the next window be fetched while one is synced and another
+// waits for its last pack: over a slow line the others would have nothing to do.
+const windowsAtOnce = 3
 
 // Run restores s as o says. Entries that cannot be restored are Problems in the
 // Report and the run goes on; a full disk, a grid out of reach or the end of
@@ -50,6 +51,7 @@ type run struct {
 	selection *selection
 	targets   *targets
 	slots     *semaphore.Weighted
+	only      uint8  // the tier that is planned now; 0 while all are counted
 	buf       []byte // the planner's, to read existing files
 
 	folders []*snapshot.Entry // whose metadata is set at the end
@@ -137,7 +139,29 @@ func (r *run) files(ctx context.Context) error {
 	return err
 }
 
+// plan goes through the listing once for each tier, so that what is needed
+// first is there first: complete, under its name, while the rest still comes.
 func (r *run) plan(ctx context.Context, start func(*window)) error {
+	for _, r.only = range r.tiers() {
+		if err := r.planTier(ctx, start); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tiers are those of the folders to restore, the most urgent first.
+func (r *run) tiers() (list []uint8) {
+	for _, f := range r.s.Folders {
+		if _, ok := r.o.Places[f.Name]; ok && !r.tooLate(f.Name) {
+			list = append(list, r.tier(f.Name))
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (r *run) planTier(ctx context.Context, start func(*window)) error {
 	w := newWindow()
 	err := r.each(ctx, func(e *snapshot.Entry) error {
 		f, err := r.entry(ctx, e)
@@ -160,7 +184,7 @@ func (r *run) plan(ctx context.Context, start func(*window)) error {
 // each reads the listing and calls use for every wanted entry that has a place.
 func (r *run) each(ctx context.Context, use func(*snapshot.Entry) error) error {
 	return eachEntry(ctx, r.v, r.s, r.fetched, func(e *snapshot.Entry) error {
-		if _, ok := r.o.Places[e.Folder()]; !ok || r.tooLate(e.Folder()) {
+		if _, ok := r.o.Places[e.Folder()]; !ok || r.tooLate(e.Folder()) || r.only != 0 && r.tier(e.Folder()) != r.only {
 			return nil
 		}
 		selected, onTheWay := r.selection.wants(e)
@@ -174,12 +198,16 @@ func (r *run) each(ctx context.Context, use func(*snapshot.Entry) error) error {
 	})
 }
 
-func (r *run) tooLate(folder string) bool {
-	if r.o.Tier == 0 {
-		return false
+func (r *run) tooLate(folder string) bool { return r.o.Tier != 0 && r.tier(folder) > r.o.Tier }
+
+// tier of a folder, from 1.
+func (r *run) tier(folder string) uint8 {
+	for _, f := range r.s.Folders {
+		if f.Name == folder {
+			return max(f.Tier, 1)
+		}
 	}
-	i := slices.IndexFunc(r.s.Folders, func(f snapshot.Folder) bool { return f.Name == folder })
-	return i >= 0 && r.s.Folders[i].Tier > r.o.Tier
+	return 1
 }
 
 // Entries calls use for every entry of s in path order.

@@ -1,0 +1,40 @@
+package core
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hiddenbackup/core/manifest"
+)
+
+// NewFolder makes a folder of a manifest from a path on this computer, absolute
+// or "~/…": with a name that none of the others has, and below "~" where it is
+// in the home directory, which has another name on another computer.
+func NewFolder(path string, tier int, others []manifest.Folder) (manifest.Folder, error) {
+	f := manifest.Folder{Path: path, Tier: tier}
+	if home, err := os.UserHomeDir(); err == nil && home != "/" {
+		if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(home, "/")+"/"); ok {
+			f.Path = "~/" + rest
+		} else if filepath.Clean(path) == filepath.Clean(home) {
+			f.Path = "~"
+		}
+	}
+	base := filepath.Base(path)
+	if base == "/" || base == "~" {
+		base = "Home"
+	}
+	f.Name = base
+	for i := 2; slices.ContainsFunc(others, func(o manifest.Folder) bool { return o.Name == f.Name }); i++ {
+		f.Name = fmt.Sprintf("%s-%d", base, i)
+	}
+	return f, f.Validate()
+}
+
+// CheckFilters is ErrRule for a filter rule that means nothing.
+func CheckFilters(f Filters) error {
+	_, err := parseRules(f.Rules)
+	return err
+}

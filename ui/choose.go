@@ -1,0 +1,41 @@
+package ui
+
+import (
+	"time"
+
+	"github.com/gotk3/gotk3/glib"
+	"github.com/gotk3/gotk3/gtk"
+
+	"hiddenbackup/ui/internal/recent"
+)
+
+// chooseFile asks the desktop for a file or folder and calls chosen with its
+// path, or not at all. It does not wait: a nested main loop would freeze the
+// window for a screen reader.
+func (w *window) chooseFile(title string, action gtk.FileChooserAction, accept, name string, chosen func(path string)) {
+	d := must(gtk.FileChooserNativeDialogNew(title, w.Window, action, accept, T("_Cancel")))
+	d.SetModal(true)
+	if action == gtk.FILE_CHOOSER_ACTION_SAVE {
+		d.SetCurrentName(name)
+		d.SetDoOverwriteConfirmation(false) // nothing is ever written over
+	}
+	p := w.top()
+	w.dialog = d // or the collector takes it while it is shown
+	d.Connect("response", func(_ *glib.Object, response int) {
+		path := d.GetFilename()
+		d.Destroy()
+		w.dialog = nil
+		if gtk.ResponseType(response) != gtk.RESPONSE_ACCEPT || path == "" {
+			return
+		}
+		// That somebody has a manifest is nobody's business.
+		later(w.app.ctx, noted, func() { recent.Forget(path) })
+		if p.ctx.Err() == nil {
+			chosen(path)
+		}
+	})
+	d.Show()
+}
+
+// noted is after how long GTK has noted a chosen file in its list of recent ones.
+const noted = 2 * time.Second

@@ -1,0 +1,195 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gotk3/gotk3/gtk"
+
+	"hiddenbackup/core"
+	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/progress"
+	"hiddenbackup/core/tails"
+)
+
+// folders asks what to back up, and counts it while she chooses.
+type folders struct {
+	*page
+	List     *gtk.Box         `ui:"list_box"`
+	Add      *gtk.Button      `ui:"add_button"`
+	Total    *gtk.Label       `ui:"total_label"`
+	LeftOut  *gtk.Label       `ui:"left_out_label"`
+	Caches   *gtk.CheckButton `ui:"caches_check"`
+	Large    *gtk.CheckButton `ui:"large_check"`
+	Largest  *gtk.SpinButton  `ui:"large_spin"`
+	Patterns *gtk.TextView    `ui:"patterns_view"`
+	Next     *gtk.Button      `ui:"next_button"`
+
+	c    *creation
+	rows []*folderRow
+	stop context.CancelFunc // of the counting that goes on
+	busy bool               // counting
+}
+
+func newFolders(w *window, c *creation) *folders {
+	f := &folders{c: c, stop: func() {}}
+	f.page = w.newPage("folders", T("Back Up"), f)
+	f.initial = f.Next
+	f.Add.Connect("clicked", func() {
+		w.chooseFile(T("Choose a Folder"), gtk.FILE_CHOOSER_ACTION_SELECT_FOLDER, T("_Add"), "", f.add)
+	})
+	f.Caches.Connect("toggled", f.count)
+	f.Large.Connect("toggled", f.count)
+	f.Largest.Connect("value-changed", f.count)
+	f.onText(f.Patterns, f.count)
+	f.Next.Connect("clicked", f.next)
+	desktop := desktopPresets()
+	run(f.ctx, func(ctx context.Context) (offer, error) { return offerOf(ctx, desktop), nil }, func(o offer, _ error) {
+		for _, p := range o.presets {
+			f.addRow(p)
+		}
+		f.LeftOut.SetText(o.leftOut)
+		f.LeftOut.SetVisible(o.leftOut != "")
+		f.count()
+	})
+	every(f.ctx, tick, f.refresh)
+	f.refresh()
+	return f
+}
+
+// add takes a folder from the file chooser.
+func (f *folders) add(path string) {
+	for _, r := range f.rows {
+		if tails.Expand(r.path) == path {
+			r.check.SetActive(true)
+			return
+		}
+	}
+	if _, err := core.NewFolder(path, 2, nil); err != nil {
+		f.explain(err)
+		return
+	}
+	f.addRow(preset{title: filepath.Base(path), path: path, tier: 2, chosen: true})
+	f.count()
+}
+
+func (f *folders) addRow(p preset) {
+	r := newFolderRow(p, f.count)
+	f.rows = append(f.rows, r)
+	f.List.Add(r.row)
+}
+
+// chosen are the folders that are ticked, in the order shown, and their rows.
+func (f *folders) chosen() (list []manifest.Folder, rows []*folderRow, err error) {
+	for _, r := range f.rows {
+		if !r.check.GetActive() {
+			continue
+		}
+		folder, err := core.NewFolder(r.path, r.tier(), list)
+		if err != nil {
+			return nil, nil, err
+		}
+		list, rows = append(list, folder), append(rows, r)
+	}
+	return list, rows, nil
+}
+
+// filters is what she wants to leave out.
+func (f *folders) filters() core.Filters {
+	o := core.Filters{SkipCacheDirs: f.Caches.GetActive()}
+	if f.Large.GetActive() {
+		o.MaxSize = int64(f.Largest.GetValue()) * 1e6
+	}
+	for line := range strings.Lines(textOf(f.Patterns)) {
+		if line = strings.TrimSpace(line); line != "" {
+			o.Rules = append(o.Rules, "- "+line)
+		}
+	}
+	return o
+}
+
+// settled is how long she has to leave things alone before they are counted.
+const settled = 300 * time.Millisecond
+
+// count counts what is chosen from the beginning.
+func (f *folders) count() {
+	f.stop()
+	f.quiet()
+	for _, r := range f.rows {
+		r.counted = nil
+	}
+	list, rows, err := f.chosen()
+	if err != nil {
+		f.explain(err)
+		return
+	}
+	counts := make([]*progress.Tracker, len(rows))
+	for i, r := range rows {
+		counts[i] = new(progress.Tracker)
+		r.counted = counts[i]
+	}
+	ctx, stop := context.WithCancel(f.ctx)
+	f.stop, f.busy = stop, true
+	rules := f.filters()
+	run(ctx, func(ctx context.Context) (struct{}, error) {
+		select {
+		case <-time.After(settled):
+		case <-ctx.Done():
+		}
+		return struct{}{}, core.Measure(ctx, list, rules, counts)
+	}, func(_ struct{}, err error) {
+		f.busy = false
+		f.refresh()
+		if err != nil {
+			f.explain(err)
+		}
+	})
+	f.refresh()
+}
+
+// refresh shows what was counted so far.
+func (f *folders) refresh() {
+	var entries, bytes, unread int64
+	chosen := 0
+	for _, r := range f.rows {
+		s := r.show()
+		entries, bytes, unread = entries+s.Entries, bytes+s.Bytes, unread+s.Problems
+		if r.check.GetActive() {
+			chosen++
+		}
+	}
+	text := fmt.Sprintf(T("%s, %s"), files(entries), size(bytes))
+	if f.busy {
+		text = fmt.Sprintf(T("Counting: %s"), text)
+	}
+	if unread > 0 {
+		text = lines(text, fmt.Sprintf(N("%s cannot be read and is left out", "%s cannot be read and are left out", unread), count(unread)))
+	}
+	f.Total.SetText(text)
+	f.Next.SetSensitive(chosen > 0)
+}
+
+func (f *folders) next() {
+	list, rows, err := f.chosen()
+	if err == nil && len(list) == 0 {
+		err = errors.New("no folder")
+	}
+	rules := f.filters()
+	if err == nil {
+		// A rule that means nothing is said now, not when everything is made.
+		err = core.CheckFilters(rules)
+	}
+	if err != nil {
+		f.explain(err)
+		return
+	}
+	f.c.folders, f.c.filters, f.c.sizes = list, rules, nil
+	for _, r := range rows {
+		f.c.sizes = append(f.c.sizes, r.counted.Status().Bytes)
+	}
+	f.w.open(newPassphrase(f.w, f.c).page)
+}

@@ -1,0 +1,133 @@
+package ui
+
+import (
+	"context"
+	"time"
+
+	"github.com/gotk3/gotk3/cairo"
+	"github.com/gotk3/gotk3/gtk"
+
+	"hiddenbackup/core"
+)
+
+// lookInterval is how often the grid is asked how it is.
+const lookInterval = time.Second
+
+// gridUse is what the grid is needed for.
+type gridUse struct {
+	title  string // of the page
+	label  string // of the button that leads on
+	writes bool   // it needs as many servers as a change, not only as a restore
+	then   func(*session)
+}
+
+// gridPage shows how much of the grid answers, and leads on when it is enough.
+type gridPage struct {
+	*page
+	Title   *gtk.Label       `ui:"title_label"`
+	Spinner *gtk.Spinner     `ui:"spinner"`
+	State   *gtk.Label       `ui:"state_label"`
+	Way     *gtk.Label       `ui:"way_label"`
+	Dots    *gtk.DrawingArea `ui:"dots_area"`
+	Margin  *gtk.Label       `ui:"margin_label"`
+	List    *gtk.Box         `ui:"list_box"`
+	Reason  *gtk.Label       `ui:"reason_label"`
+	Again   *gtk.Button      `ui:"again_button"`
+	Next    *gtk.Button      `ui:"next_button"`
+
+	s      *session
+	use    gridUse
+	asking bool
+	failed error       // of the last question
+	told   bool        // why connecting failed
+	status core.Status // as of the last answer
+	rows   []*serverRow
+}
+
+func newGrid(w *window, s *session, use gridUse) *gridPage {
+	g := &gridPage{s: s, use: use}
+	g.page = w.newPage("grid", use.title, g)
+	g.Title.SetText(s.name())
+	g.Next.SetLabel(use.label)
+	g.initial = g.Next
+	g.Next.Connect("clicked", func() { use.then(s) })
+	g.Again.Connect("clicked", func() {
+		s.connect()
+		g.told = false
+		g.quiet()
+		g.refresh()
+	})
+	g.Dots.Connect("draw", func(area *gtk.DrawingArea, c *cairo.Context) bool {
+		drawServers(area, c, g.status)
+		return true
+	})
+	every(g.ctx, lookInterval, g.ask)
+	every(g.ctx, tick, g.refresh)
+	s.connect()
+	g.refresh()
+	return g
+}
+
+// ask asks the gateway, one question at a time.
+func (g *gridPage) ask() {
+	if g.asking || g.s.grid == nil || g.w.top() != g.page {
+		return
+	}
+	g.asking = true
+	grid := g.s.grid
+	run(g.ctx, func(ctx context.Context) (core.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*lookInterval)
+		defer cancel()
+		return grid.Status(ctx)
+	}, func(s core.Status, err error) {
+		g.asking = false
+		if g.failed = err; err == nil {
+			g.status = s
+			g.showServers()
+			g.Dots.QueueDraw()
+		}
+		g.refresh()
+	})
+}
+
+func (g *gridPage) refresh() {
+	v := g.view()
+	g.State.SetText(v.state)
+	g.Way.SetText(v.way)
+	g.Margin.SetText(v.margin)
+	g.Reason.SetText(v.reason)
+	g.Next.SetSensitive(v.enough)
+	g.Again.SetVisible(v.failed)
+	g.Spinner.SetVisible(v.waiting)
+	if v.waiting {
+		g.Spinner.Start()
+	} else {
+		g.Spinner.Stop()
+	}
+	if g.s.failed != nil && !g.told && g.w.top() == g.page {
+		g.told = true
+		g.explain(g.s.failed)
+	}
+}
+
+func (g *gridPage) view() gridView {
+	return viewOfGrid(gridState{
+		phase: g.s.tracker.Status().Phase, up: g.s.grid != nil, startFailed: g.s.failed, askFailed: g.failed,
+		status: g.status, writes: g.use.writes,
+	})
+}
+
+// showServers has one row for each server, in the order of the manifest.
+func (g *gridPage) showServers() {
+	for len(g.rows) < len(g.status.Servers) {
+		r := newServerRow()
+		g.rows = append(g.rows, r)
+		g.List.Add(r.row)
+	}
+	for i, r := range g.rows {
+		r.row.SetVisible(i < len(g.status.Servers))
+		if i < len(g.status.Servers) {
+			r.show(g.status.Servers[i])
+		}
+	}
+}
