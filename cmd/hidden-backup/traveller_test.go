@@ -22,6 +22,7 @@ type traveller struct {
 	t       *testing.T
 	home    string
 	runtime string
+	env     []string // of her commands, beside the usual
 }
 
 func newTraveller(t *testing.T) *traveller {
@@ -70,6 +71,7 @@ func (tr *traveller) command(args ...string) *exec.Cmd {
 	cmd.Args = append([]string{"hidden-backup"}, append(args, "--passphrase-fd", "3")...)
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tr.home, "XDG_RUNTIME_DIR=" + tr.runtime, "HIDDEN_BACKUP_TAHOE=" + practice.tahoe}
+	cmd.Env = append(cmd.Env, tr.env...)
 	return cmd
 }
 

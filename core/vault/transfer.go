@@ -99,7 +99,7 @@ func (v *Vault) FetchSealed(ctx context.Context, r Range, moved func(int64), use
 }
 
 func (v *Vault) fetch(ctx context.Context, r Range, moved func(int64), use func(c snapshot.ChunkRef, sealed, plain []byte) error) error {
-	body, err := v.client.Get(ctx, r.Pack.Cap, r.offset(), r.end()-r.offset())
+	body, err := v.open(ctx, r.Pack.Cap, r.offset(), r.end())
 	if err != nil {
 		return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
 	}

@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"hiddenbackup/core/snapshot"
@@ -60,6 +62,9 @@ type Vault struct {
 	limits  Limits
 	machine string
 	sent    atomic.Int64
+	known   known       // of the listing that was read last
+	far     atomic.Bool // whether the servers are; see open
+	looking *semaphore.Weighted
 }
 
 // Options of a Vault; Directory, Needed, Happy and Total are required.
@@ -78,7 +83,10 @@ type Options struct {
 
 // New returns the vault. It does not contact the grid. The caller closes the client.
 func New(client *tahoeclient.Client, keys *snapshot.Keys, o Options) *Vault {
-	return &Vault{Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total, pinned: o.Pinned, limits: o.Limits, machine: o.Machine}
+	return &Vault{
+		Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total,
+		pinned: o.Pinned, limits: o.Limits, machine: o.Machine, looking: semaphore.NewWeighted(lookingAtOnce),
+	}
 }
 
 // Create makes a vault directory with config in it and returns its write-cap;
@@ -223,12 +231,14 @@ func snapshotName(n uint64) string { return prefixSnapshot + strconv.FormatUint(
 // nothing. Overwriting with it makes one update of what would be several.
 var none = literal(nil)
 
-// literal returns the capability of a file of up to 55 bytes, which lives
-// inside the capability itself.
+const literalSize = 55
+
+// literal returns the capability of a file of up to literalSize bytes, which
+// lives inside the capability itself.
 func literal(data []byte) tahoeclient.Cap {
 	c, err := tahoeclient.ParseCap("URI:LIT:" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(data)))
 	if err != nil {
-		panic(err) // only for more than 55 bytes
+		panic(err) // only for more
 	}
 	return c
 }
@@ -273,7 +283,12 @@ func (v *Vault) read(ctx context.Context, c tahoeclient.Cap) ([]byte, error) {
 	if !ok {
 		return nil, tahoeclient.ErrBadCap
 	}
-	return v.client.ReadAll(ctx, c, 0, size)
+	began := time.Now()
+	data, err := v.client.ReadAll(ctx, c, 0, size)
+	if err == nil && size > literalSize {
+		v.answered(began)
+	}
+	return data, err
 }
 
 // Numbers returns the sequence numbers, newest first.

@@ -47,6 +47,7 @@ type Writer struct {
 // left since it was started is its own: the caller holds the lock that keeps
 // two runs on one machine apart.
 func (v *Vault) Claim(ctx context.Context, force bool) (*Writer, *Directory, error) {
+	v.known.forget() // what a run builds upon it has read itself
 	d, err := v.Read(ctx)
 	if err != nil {
 		return nil, nil, err
