@@ -65,7 +65,7 @@ func ConnectCaretaker(ctx context.Context, c Config, file *manifest.Caretaker, t
 	key := snapshot.CareKey(file.CareKey.Bytes())
 	config.LeaseSecret = [32]byte(file.LeaseSecret.Bytes())
 	config.Convergence = key.Identity("caretaker convergence") // nothing is uploaded
-	id, err := gatewayID(config, key.Identity)
+	id, err := gatewayID(config, file.Grid, key.Identity)
 	if err != nil {
 		return nil, err
 	}

@@ -197,9 +197,9 @@ var explanations = append(hostExplanations, []explanation{
 		Safe:  "Nothing was sent anywhere.",
 		Hint:  "It has 56 letters and digits and ends in .onion. Copy it whole.", Exit: ExitUsage}},
 	{tor.ErrNotOwn, Message{
-		Title: "The running tor takes no such orders from us.",
+		Title: "The running tor takes no keys and no services from us, and this needs it.",
 		Safe:  "It goes on undisturbed.",
-		Hint:  "Use a tor of our own: --tor own.", Exit: ExitUsage}},
+		Hint:  "Use a tor of our own: --tor own. On Tails, install the package of this program: it allows it.", Exit: ExitGrid}},
 	{tor.ErrControl, Message{
 		Title: "Our tor did not do what it was told.",
 		Safe:  "Nothing went anywhere else.",
@@ -208,6 +208,10 @@ var explanations = append(hostExplanations, []explanation{
 		Title: "Tor cannot be used like that.",
 		Safe:  "Nothing was sent anywhere.",
 		Hint:  "The line below says what does not go together.", Exit: ExitUsage}},
+	{ErrSAM, Message{
+		Title: "An I2P router elsewhere cannot be used: others would see where you go.",
+		Safe:  "Nothing was sent anywhere.",
+		Hint:  "Name a router on this computer, such as --i2p 127.0.0.1:7656.", Exit: ExitUsage}},
 	{ErrNoI2P, Message{
 		Title: "No I2P router answers on this computer, and this grid is reached through I2P only.",
 		Safe:  "Nothing was sent anywhere.",

@@ -96,13 +96,17 @@ func (a *Access) gatewayID() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return gatewayID(config, a.keys.Identity)
+	return gatewayID(config, a.reader.Grid, a.keys.Identity)
 }
 
-func gatewayID(config node.GatewayConfig, identity func(use string) [32]byte) (string, error) {
+func gatewayID(config node.GatewayConfig, grid manifest.Grid, identity func(use string) [32]byte) (string, error) {
 	config.Dir, config.AllowDisk, config.Logger = "", false, nil // where and how it runs is no part of what it is
 	config.TorSocks, config.SAM = "", ""
-	b, err := json.Marshal(config)
+	// Its tor has the keys of locked servers.
+	b, err := json.Marshal(struct {
+		Config node.GatewayConfig
+		Keys   []clientKey
+	}{config, clientKeys(grid)})
 	if err != nil {
 		return "", fmt.Errorf("naming the gateway: %w", err)
 	}
@@ -186,7 +190,7 @@ func Connect(ctx context.Context, c Config, a *Access, t *progress.Tracker) (*Gr
 	if err != nil {
 		return nil, err
 	}
-	id, err := gatewayID(config, a.keys.Identity)
+	id, err := gatewayID(config, a.reader.Grid, a.keys.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -418,9 +422,17 @@ func (l *connection) waitFor(ctx context.Context, need func(known int) int) erro
 			if usable >= required {
 				return nil
 			}
-			return l.client.Blame(context.WithoutCancel(ctx), fmt.Errorf("%w: %d of the %d that are needed", ErrTooFewServers, usable, required))
+			return l.blame(context.WithoutCancel(ctx), fmt.Errorf("%w: %d of the %d that are needed", ErrTooFewServers, usable, required))
 		}
 	}
+}
+
+// blame puts before err what keeps servers away, if it is not they.
+func (l *connection) blame(ctx context.Context, err error) error {
+	if n := len(clientKeys(l.grid)); l.tor != nil && n > 0 && !l.tor.TakesCommands() {
+		err = fmt.Errorf("%d servers ask for a key: %w: %w", n, tor.ErrNotOwn, err)
+	}
+	return l.client.Blame(ctx, err)
 }
 
 var errWaited = errors.New("waited long enough")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -16,11 +17,18 @@ const DefaultSAM = "127.0.0.1:7656"
 // ErrNoI2P means that no I2P router takes SAM connections where it should.
 var ErrNoI2P = errors.New("no I2P router answers")
 
+// ErrSAM means that the router would be elsewhere: the way to it would be open
+// to others.
+var ErrSAM = errors.New("the I2P router must be on this computer, as 127.0.0.1:7656")
+
 const samWait = 10 * time.Second
 
 // checkSAM greets the I2P router as its SAM bridge wants to be greeted:
 // without the right answer nothing else is started.
 func checkSAM(ctx context.Context, address string) error {
+	if a, err := netip.ParseAddrPort(address); err != nil || !a.Addr().Is4() || !a.Addr().IsLoopback() || a.Port() == 0 {
+		return fmt.Errorf("%w: %q", ErrSAM, address)
+	}
 	ctx, cancel := context.WithTimeout(ctx, samWait)
 	defer cancel()
 	var d net.Dialer

@@ -56,6 +56,11 @@ func TestI2PNeedsARouter(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for _, address := range []string{"localhost:7656", "192.0.2.1:7656", "[::1]:7656", "127.0.0.1", ""} {
+		if err := checkSAM(t.Context(), address); !errors.Is(err, ErrSAM) || Explain(err).Exit != ExitUsage {
+			t.Errorf("a router at %q: %v", address, err)
+		}
+	}
 	if err := checkSAM(t.Context(), samBridge(t, "HELLO REPLY RESULT=OK VERSION=3.1\n")); err != nil {
 		t.Errorf("a router: %v", err)
 	}

@@ -67,15 +67,23 @@ func (c Config) throughTor(g manifest.Grid) (s throughTor, err error) {
 			return s, err
 		}
 	}
+	s.Keys = clientKeys(g)
+	if len(s.Keys) > 0 && s.Config.Source == tor.Any && s.Config.Socks == "" && !tor.OnTails() {
+		s.Config.Source = tor.Own // one that runs already takes no keys from us
+	}
+	return s, nil
+}
+
+func clientKeys(g manifest.Grid) (keys []clientKey) {
 	for _, v := range g.Servers {
 		if v.OnionKey.IsZero() {
 			continue
 		}
 		for _, host := range v.Furl.Onions() {
-			s.Keys = append(s.Keys, clientKey{v.Nickname, host, strings.ToUpper(v.OnionKey.Base32())})
+			keys = append(keys, clientKey{v.Nickname, host, strings.ToUpper(v.OnionKey.Base32())})
 		}
 	}
-	return s, nil
+	return keys
 }
 
 // keep returns a tor that is connected: without it nothing else is started.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"hiddenbackup/core/internal/rundir"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/tor"
@@ -114,11 +115,15 @@ func practiceTor(dir string) (TorConfig, error) {
 	if err != nil {
 		return c, err
 	}
-	lines, err := os.ReadFile(filepath.Join(dir, networkFile))
+	err = rundir.CheckPrivate(dir)
+	var lines []byte
+	if err == nil {
+		lines, err = os.ReadFile(filepath.Join(dir, networkFile))
+	}
 	if err == nil {
 		err = json.Unmarshal(lines, &c.Private)
 	}
-	if err != nil {
+	if err != nil || len(c.Private) == 0 {
 		return c, fmt.Errorf("%w behind onion services in %s", node.ErrNoPractice, dir)
 	}
 	return c, nil

@@ -162,7 +162,9 @@ func (n *practiceNode) ini() []byte {
 			}})
 	}
 	if n.onion != "" {
-		sections = append(sections, iniSection{"connections", [][2]string{{"tcp", "disabled"}}}, torSection(n.torSocks))
+		sections = append(sections, iniSection{"connections", [][2]string{{"tcp", "disabled"}}}, torSection(n.torSocks), notThrough("i2p"))
+	} else {
+		sections = append(sections, notThrough("tor"), notThrough("i2p"))
 	}
 	return renderINI(sections)
 }

@@ -54,11 +54,13 @@ func gatewayINI(c GatewayConfig, socket string) []byte {
 		if c.Network == TorToClearnet {
 			tcp = "tor"
 		}
-		network = []iniSection{torSection(c.TorSocks)}
+		network = []iniSection{torSection(c.TorSocks), notThrough("i2p")}
 	case I2P:
 		node = append(node, [2]string{"reveal-IP-address", "false"})
 		tcp = "disabled"
-		network = []iniSection{{"i2p", [][2]string{{"enabled", "true"}, {"sam.port", c.SAM}}}}
+		network = []iniSection{{"i2p", [][2]string{{"enabled", "true"}, {"sam.port", c.SAM}}}, notThrough("tor")}
+	default:
+		network = []iniSection{notThrough("tor"), notThrough("i2p")}
 	}
 	return renderINI(append([]iniSection{
 		{"node", node},
@@ -71,6 +73,12 @@ func gatewayINI(c GatewayConfig, socket string) []byte {
 		{"storage", [][2]string{{"enabled", "false"}}},
 		{"connections", [][2]string{{"tcp", tcp}}},
 	}, network...))
+}
+
+// notThrough keeps Tahoe from a network that nobody chose. Unless told, it uses each
+// that this machine has, for any address that an introducer announces.
+func notThrough(network string) iniSection {
+	return iniSection{network, [][2]string{{"enabled", "false"}}}
 }
 
 func torSection(socks string) iniSection {

@@ -12,6 +12,7 @@ const tailsControl = "tcp:127.0.0.1:951"
 
 // commanded is a running tor that takes commands from us.
 type commanded struct {
+	address string // as Config.Control
 	control controlSocket
 
 	mu       sync.Mutex
@@ -28,7 +29,7 @@ func findCommanded(ctx context.Context, address string) (*commanded, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &commanded{control: controlSocket(address), done: make(chan struct{})}
+	c := &commanded{address: address, control: controlSocket(address), done: make(chan struct{})}
 	if e.network == "unix" {
 		c.control = controlSocket(e.address)
 	}
@@ -70,6 +71,13 @@ func (c *commanded) open(ctx context.Context) (err error) {
 		c.follow.begin(lines)
 	}
 	return nil
+}
+
+// watch notices from now on when tor ends.
+func (c *commanded) watch(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open(ctx)
 }
 
 // request sends a command about onion services.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,9 @@ type Config struct {
 }
 
 func (c Config) source() (Source, error) {
+	if len(c.Private) > 0 && !slices.ContainsFunc(c.Private, func(line string) bool { return strings.HasPrefix(line, "DirAuthority ") }) {
+		return 0, badConfig("a private network has authorities of its own; without them it would be the public one")
+	}
 	ours := len(c.Bridges) > 0 || len(c.Private) > 0 || c.Guards != ""
 	switch {
 	case c.Source < Any || c.Source > Own:

@@ -27,8 +27,9 @@ type Kept struct {
 	cfg     Config
 	wait    time.Duration
 	ready   func(context.Context, *Tor) error
-	scratch *rundir.Scratch // holds the link to the tor of the moment; nil for one that ran already
-	quit    context.CancelFunc
+	socks   string
+	scratch *rundir.Scratch    // holds the link to the tor of the moment; nil for one that ran already
+	quit    context.CancelFunc // nil for one that cannot be followed
 	done    chan struct{}
 
 	mu  sync.Mutex
@@ -37,7 +38,7 @@ type Kept struct {
 }
 
 // Keep is Start and WaitBootstrapped, for at most wait. Whenever a tor of our own
-// ends it starts another, with pauses that grow. ready is called with each one
+// ends it starts another, and one that takes commands is waited for, with pauses that grow. ready is called with each one
 // that is connected, before others can use it, to give it keys and services; it
 // may be nil. ctx bounds only the start. The caller closes it.
 func Keep(ctx context.Context, cfg Config, wait time.Duration, ready func(context.Context, *Tor) error) (*Kept, error) {
@@ -51,13 +52,20 @@ func Keep(ctx context.Context, cfg Config, wait time.Duration, ready func(contex
 	if err := k.start(ctx); err != nil {
 		return nil, err
 	}
-	if !k.tor.Own() {
+	k.socks = k.tor.Socks()
+	switch {
+	case k.tor.Own():
+		// Any might find somebody else's the next time, which has no keys from us.
+		k.cfg.Source = Own
+		if err := k.makeLink(); err != nil {
+			return nil, errors.Join(err, k.tor.Close())
+		}
+		k.socks = endpoint{"unix", k.path()}.String()
+	case k.tor.TakesCommands():
+		// It forgets our keys whenever it ends, which on Tails is often.
+		k.cfg.Source, k.cfg.Socks, k.cfg.Control = System, k.socks, k.tor.commanded.address
+	default:
 		return k, nil
-	}
-	// Any might find somebody else's the next time, which has no keys from us.
-	k.cfg.Source = Own
-	if err := k.makeLink(); err != nil {
-		return nil, errors.Join(err, k.tor.Close())
 	}
 	var alive context.Context
 	alive, k.quit = context.WithCancel(context.Background())
@@ -76,6 +84,9 @@ func (k *Kept) start(ctx context.Context) error {
 	defer cancel()
 	if err = t.WaitBootstrapped(connected); err == nil {
 		err = k.ready(ctx, t)
+	}
+	if err == nil && t.commanded != nil {
+		err = t.commanded.watch(ctx)
 	}
 	if err != nil {
 		return errors.Join(err, t.Close())
@@ -108,6 +119,9 @@ func (k *Kept) path() string { return filepath.Join(k.scratch.Path, socksName) }
 
 // link lets the address lead to the tor of the moment.
 func (k *Kept) link() error {
+	if k.scratch == nil {
+		return nil
+	}
 	next := k.path() + ".new"
 	err := os.Symlink(k.tor.socks.address, next)
 	if err == nil {
@@ -170,11 +184,13 @@ func (k *Kept) away(err error) {
 }
 
 // Socks is like Tor.Socks, and stays the same over restarts.
-func (k *Kept) Socks() string {
-	if k.scratch == nil {
-		return k.tor.Socks()
-	}
-	return endpoint{"unix", k.path()}.String()
+func (k *Kept) Socks() string { return k.socks }
+
+// TakesCommands is like Tor.TakesCommands.
+func (k *Kept) TakesCommands() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tor.TakesCommands()
 }
 
 // Check is why tor is away, and nil if it is there.
@@ -185,7 +201,7 @@ func (k *Kept) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.Own() {
+	if t.Own() || t.Err() != nil {
 		return t.Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkWait)
@@ -202,10 +218,13 @@ func (k *Kept) Status() Status {
 
 // Close is Tor.Close. Keep's caller calls it once.
 func (k *Kept) Close() error {
-	if k.scratch == nil {
-		return k.tor.Close()
+	if k.quit != nil {
+		k.quit()
+		<-k.done
 	}
-	k.quit()
-	<-k.done
-	return errors.Join(k.tor.Close(), k.scratch.Close())
+	err := k.tor.Close()
+	if k.scratch != nil {
+		err = errors.Join(err, k.scratch.Close())
+	}
+	return err
 }
