@@ -61,6 +61,14 @@ var hostExplanations = []explanation{
 		Title: "The running service has not taken up the change.",
 		Safe:  "It is noted and holds from the next start on; until then the person may still get in.",
 		Hint:  "“host disable” shuts everybody out at once; “host enable” then lets the others in again.", Exit: ExitFailed}},
+	{host.ErrReturns, Message{
+		Title: "The service is stopped, but systemd will start it again at the next login.",
+		Safe:  "Nothing of it runs now.",
+		Hint:  "Log in on this computer itself and repeat the command there: systemd could not be asked from here.", Exit: ExitFailed}},
+	{host.ErrOccupied, Message{
+		Title: "There is another state of this service in the place where it would be kept.",
+		Safe:  "Nothing was changed.",
+		Hint:  "Look at the directory that is named below. If you do not need its keys, move it away and try again.", Exit: ExitFailed}},
 	{host.ErrAutostart, Message{
 		Title: "Starting at every login cannot be arranged on this computer.",
 		Safe:  "Nothing was changed.",

@@ -217,7 +217,7 @@ func (a *app) hostDisableCommand(open openHost) *cobra.Command {
 				}
 			}
 			err = h.Disable()
-			if forget && (err == nil || errors.Is(err, host.ErrNotRunning)) {
+			if forget && (err == nil || errors.Is(err, host.ErrNotRunning) || errors.Is(err, host.ErrReturns)) {
 				err = h.Forget()
 			}
 			if err != nil {

@@ -212,7 +212,9 @@ func (a *app) revokeCommand(open openHost) *cobra.Command {
 		Short: "Shut a person out; all others stay",
 		Long: `Shut a person out. Where the service runs, her connections are closed when this
 returns. What she stored stays until its leases end, if they do at all. Others who have
-a key are connected again within seconds.`,
+a key are connected again within seconds.
+
+With allow-lan on, she still gets in from the local network. Exit code 3 says so.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			h, err := open()
@@ -222,11 +224,20 @@ a key are connected again within seconds.`,
 			if err := h.Revoke(c.Context(), args[0]); err != nil {
 				return err
 			}
-			if a.json {
-				printJSON(a.out, map[string]any{"type": "report", "command": "host revoke", "service": h.Service.Name, "name": args[0]})
-				return nil
+			lan, err := h.OpenInLAN()
+			if err != nil {
+				return fmt.Errorf("%s is shut out of the onion service; whether of the local network as well is unknown: %w", shown(args[0]), err)
 			}
-			fmt.Fprintf(a.out, "%s is shut out.\n", shown(args[0]))
+			a.skipped = lan
+			switch {
+			case a.json:
+				printJSON(a.out, map[string]any{"type": "report", "command": "host revoke", "service": h.Service.Name, "name": args[0], "open-in-lan": lan})
+			case lan:
+				fmt.Fprintf(a.out, "%s is shut out of the onion service, but not of the local network: allow-lan is on, and there who\n"+
+					"knows the furl gets in without a key. To close that as well: hidden-backup host set-option allow-lan off\n", shown(args[0]))
+			default:
+				fmt.Fprintf(a.out, "%s is shut out.\n", shown(args[0]))
+			}
 			return nil
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hiddenbackup/assets"
+	"hiddenbackup/core/internal/rundir"
 )
 
 const (
@@ -26,14 +27,38 @@ func (h *Host) arrange(on bool) error {
 	switch {
 	case on && h.tails:
 		return fmt.Errorf("%w: Tails forgets it with the session", ErrAutostart)
-	case h.Running() && on:
-		return h.unit("enable")
+	case !on:
+		_, err := h.cancelAutostart()
+		return err
 	case h.Running():
-		return h.unit("disable")
-	case on:
-		return systemctl("show-environment")
+		return h.unit("enable")
 	}
-	return nil
+	return systemctl("show-environment")
+}
+
+// cancelAutostart takes the service off systemd's list, whatever the option
+// says and whether it runs or not. was reports whether it was on it. What
+// systemctl complains of is an error only if the service is still on the list.
+func (h *Host) cancelAutostart(flags ...string) (was bool, err error) {
+	path, err := unitPath()
+	if err != nil {
+		return false, err
+	}
+	was = len(wanted(path, h.Service.Name)) > 0
+	if _, missing := os.Lstat(path); missing != nil && !was {
+		return false, nil
+	}
+	err = h.unit("disable", flags...)
+	if len(wanted(path, h.Service.Name)) == 0 {
+		err = nil
+	}
+	return was, err
+}
+
+// wanted are the links by which systemd starts instances of the unit at login.
+func wanted(path, instance string) []string {
+	links, _ := filepath.Glob(filepath.Join(rundir.GlobEscape(filepath.Dir(path)), "*.wants", strings.Replace(unitFile, "@", "@"+instance, 1)))
+	return links
 }
 
 // unit enables or disables the user unit of this service.
@@ -63,7 +88,7 @@ func (h *Host) unit(verb string, flags ...string) error {
 		return err
 	}
 	if verb == "disable" {
-		if others, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.wants", strings.Replace(unitFile, "@", "@*", 1))); len(others) == 0 {
+		if len(wanted(path, "*")) == 0 {
 			os.Remove(path)
 			return systemctl("daemon-reload")
 		}

@@ -91,6 +91,7 @@ func (h *Host) Enable(ctx context.Context, agreed bool, wait time.Duration) (Sta
 	if h.Running() {
 		return Status{}, node.ErrAlreadyRunning
 	}
+	dir, there := h.dir()
 	err := h.prepare(func(s *state) {
 		s.Agreed = s.Agreed || agreed
 		s.Bridges, s.Private = h.cfg.Bridges, h.cfg.Private
@@ -102,21 +103,22 @@ func (h *Host) Enable(ctx context.Context, agreed bool, wait time.Duration) (Sta
 	if err != nil {
 		return Status{}, err
 	}
-	var p spawned // of systemd's process we know nothing: Disable stops it
+	var p spawned // of systemd's process we know nothing: stop finds it
 	if v.on(optAutostart) {
 		err = h.unit("enable", "--now")
 	} else {
 		p, err = h.spawn()
 	}
-	if err != nil {
-		return Status{}, err
+	if err == nil {
+		err = h.awaitPublished(ctx, wait, p)
 	}
-	if err := h.awaitPublished(ctx, wait, p); err != nil {
+	if err != nil {
 		p.stop()
-		if derr := h.Disable(); derr != nil && !errors.Is(derr, ErrNotRunning) {
-			err = errors.Join(err, derr)
+		_, serr := h.stop()
+		if serr == nil && !there && dir == h.memory {
+			serr = rundir.RemoveAll(dir) // it is of this attempt; an older one holds more
 		}
-		return Status{}, err
+		return Status{}, errors.Join(err, serr)
 	}
 	return h.Status()
 }
@@ -232,32 +234,44 @@ func environment() []string {
 }
 
 // Disable stops the service and returns when nothing of it runs. A state that
-// does not persist is removed. ErrNotRunning means that there was nothing to do.
+// does not persist is removed. ErrNotRunning means that there was nothing to
+// do, ErrReturns that it did all but keep systemd from starting it again.
 func (h *Host) Disable() error {
-	v, err := h.values()
-	if err == nil && v.on(optAutostart) {
-		err = h.unit("disable", "--now")
-	}
 	dir, there := h.dir()
-	running := h.Running()
-	if running {
+	did, err := h.stop()
+	if err != nil && !errors.Is(err, ErrReturns) {
+		return err
+	}
+	if there && dir == h.memory {
+		return errors.Join(err, rundir.RemoveAll(dir))
+	}
+	if err == nil && !did {
+		return ErrNotRunning
+	}
+	return err
+}
+
+// stop ends the process, whoever started it, also for the next login. did
+// reports whether there was something to do. Of the errors only ErrReturns
+// means that nothing runs any more.
+func (h *Host) stop() (did bool, err error) {
+	running := h.Running() // before systemd ends it
+	was, returns := h.cancelAutostart("--now")
+	if h.Running() {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), stopWait, errors.New("the process that runs the service is not found"))
 		defer cancel()
-		if werr := h.await(ctx, func(note) bool { return true }); werr != nil && !errors.Is(werr, ErrNotRunning) {
-			return errors.Join(err, werr)
+		if err := h.await(ctx, func(note) bool { return true }); err != nil && !errors.Is(err, ErrNotRunning) {
+			return true, err
 		}
 		if n, ok := h.readNote(); ok {
-			if serr := n.Keeper.Stop(stopWait); serr != nil {
-				return errors.Join(err, serr)
+			if err := n.Keeper.Stop(stopWait); err != nil {
+				return true, err
 			}
 		}
 	}
 	h.removeNote() // a process that was killed could not
-	if there && dir == h.memory {
-		return errors.Join(err, rundir.RemoveAll(dir))
+	if returns != nil {
+		returns = fmt.Errorf("%w: %w", ErrReturns, returns)
 	}
-	if err == nil && !running {
-		err = ErrNotRunning
-	}
-	return err
+	return running || was, returns
 }

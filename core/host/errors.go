@@ -49,6 +49,14 @@ var (
 
 	// ErrAutostart means that systemd did not do what it was asked.
 	ErrAutostart = errors.New("starting at login cannot be arranged")
+
+	// ErrReturns means that the service was stopped, and that systemd will start
+	// it again at the next login.
+	ErrReturns = errors.New("the service is stopped, but not for good")
+
+	// ErrOccupied means that the state cannot be moved, because there is
+	// another one already.
+	ErrOccupied = errors.New("there is a state of this service already")
 )
 
 var (

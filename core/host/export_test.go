@@ -2,6 +2,7 @@ package host
 
 import (
 	"testing"
+	"time"
 
 	"hiddenbackup/core/tor"
 )
@@ -16,3 +17,10 @@ func PretendTails(t testing.TB, system tor.Config) {
 
 // Agree is what a typed yes does.
 func Agree(h *Host) error { return h.prepare(func(s *state) { s.Agreed = true }) }
+
+// HangsAfter makes a node count as hanging sooner, until the test ends.
+func HangsAfter(t testing.TB, d time.Duration) {
+	before := hangs
+	hangs = d
+	t.Cleanup(func() { hangs = before })
+}

@@ -127,8 +127,7 @@ func (h *Host) Persistent() bool { return h.Directory() == h.data }
 
 // make makes a directory for the state, or checks that it is ours alone.
 func (h *Host) make(dir string) error {
-	if dir == h.data {
-		parent := filepath.Dir(dir)
+	if parent := filepath.Dir(dir); parent == filepath.Dir(h.data) {
 		if h.tails && h.cfg.Data == "" {
 			// Its absence means that the Persistent Storage is locked: a folder
 			// of that name made now would be gone with the session.
@@ -145,13 +144,39 @@ func (h *Host) make(dir string) error {
 }
 
 // inState runs do with the directory of the state, made if needed, while no
-// other command changes it.
+// other command changes or moves it.
 func (h *Host) inState(do func(dir string) error) error {
-	dir, _ := h.dir()
-	if err := h.make(dir); err != nil {
+	for {
+		err := h.tryInState(do)
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+}
+
+var errMoved = errors.New("the state was moved meanwhile")
+
+func (h *Host) tryInState(do func(dir string) error) error {
+	dir, there := h.dir()
+	if !there {
+		if err := h.make(dir); err != nil {
+			return err
+		}
+	} else if err := rundir.CheckPrivate(dir); err != nil { // it is not made anew if it was moved
 		return err
 	}
-	return rundir.WithSweepLock(dir, func() error { return do(dir) })
+	before, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("looking at the host's state: %w", err)
+	}
+	return rundir.WithSweepLock(dir, func() error {
+		// What is changed in a directory that was moved, there and back even, would be lost.
+		now, err := os.Lstat(dir)
+		if err != nil || h.Directory() != dir || !os.SameFile(before, now) {
+			return errMoved
+		}
+		return do(dir)
+	})
 }
 
 // Running reports whether a process holds the state.
@@ -165,47 +190,6 @@ func (h *Host) Running() bool {
 		rundir.Unlock(lock)
 	}
 	return errors.Is(err, rundir.ErrLocked)
-}
-
-// move takes the whole state elsewhere.
-func (h *Host) move(from, to string) error {
-	if err := h.make(to); err != nil {
-		return err
-	}
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil || rel == "." {
-			return err
-		}
-		switch {
-		case entry.IsDir():
-			return os.Mkdir(filepath.Join(to, rel), 0o700)
-		case entry.Type().IsRegular():
-			return copyFile(path, filepath.Join(to, rel))
-		}
-		return nil // a socket that a killed process left
-	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("moving the host's state: %w", err), rundir.RemoveAll(to))
-	}
-	return rundir.RemoveAll(from)
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
 }
 
 // read returns a file of the state, and nothing if there is none.

@@ -171,7 +171,7 @@ func furlAt(f manifest.Furl, hints string) (manifest.Furl, error) {
 
 // Revoke shuts a person out. Where the service runs, this returns when it has
 // closed every connection of the person and takes no more, or fails with
-// ErrNotApplied.
+// ErrNotApplied. It closes the way through tor: see OpenInLAN for the other.
 func (h *Host) Revoke(ctx context.Context, name string) error {
 	if _, there := h.dir(); !there {
 		return fmt.Errorf("%w: %q", ErrNobody, name)
@@ -194,4 +194,11 @@ func (h *Host) Revoke(ctx context.Context, name string) error {
 		return nil // it ended meanwhile, and starts with the new state
 	}
 	return err
+}
+
+// OpenInLAN reports whether the service also listens in the local network,
+// where everybody gets in who knows the furl, also after Revoke.
+func (h *Host) OpenInLAN() (bool, error) {
+	s, err := h.Setting(optLAN)
+	return s.Value == "on", err
 }

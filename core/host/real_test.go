@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -272,6 +273,7 @@ func TestHostingOnTails(t *testing.T) {
 	if err := host.Agree(h); err != nil {
 		t.Fatal(err)
 	}
+	host.HangsAfter(t, 2*time.Second)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
@@ -300,6 +302,19 @@ func TestHostingOnTails(t *testing.T) {
 	}
 	if !reaches(t, fadis, fadi) {
 		t.Error("Fadi does not reach it after Emma was revoked")
+	}
+
+	// A node that hangs is started again.
+	hung := processesIn(filepath.Join(h.Directory(), "node"))
+	for _, pid := range hung {
+		syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	eventually(t, "another node answers", func() bool {
+		left := slices.ContainsFunc(processesIn(filepath.Join(h.Directory(), "node")), func(pid int) bool { return slices.Contains(hung, pid) })
+		return len(hung) > 0 && !left && published(t, h)
+	})
+	if !reaches(t, fadis, fadi) {
+		t.Error("Fadi does not reach it after the node hung")
 	}
 	if system.Err() != nil {
 		t.Error("the system's tor was ended")

@@ -162,18 +162,21 @@ func (h *Host) persist(stay bool) error {
 }
 
 // Forget removes the state: keys, addresses, invitations, and all that others
-// stored. The service must not be running.
+// stored. The service must not be running. ErrReturns means that all of it is
+// removed, and that systemd will start a new service at the next login.
 func (h *Host) Forget() error {
-	dir, there := h.dir()
-	if !there {
-		return nil
-	}
 	if h.Running() {
 		return fmt.Errorf("%w: it cannot be forgotten meanwhile", ErrRunning)
 	}
-	if err := h.arrange(false); err != nil && !errors.Is(err, ErrAutostart) {
-		return err
+	_, err := h.cancelAutostart()
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrReturns, err)
 	}
 	os.Remove(h.note)
-	return rundir.RemoveAll(dir)
+	for _, place := range []string{h.data, h.memory} {
+		for _, suffix := range []string{"", nextSuffix, oldSuffix} {
+			err = errors.Join(err, rundir.RemoveAll(place+suffix))
+		}
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -40,10 +41,10 @@ type HostedConfig struct {
 // Hosted is a node that runs for others. It dies with us, however we end.
 type Hosted struct {
 	child *process.Process
-	dir   string
+	cfg   HostedConfig
 }
 
-// StartHosted returns when the node listens. ctx bounds only the start. The
+// StartHosted returns when the node answers. ctx bounds only the start. The
 // caller stops it.
 func StartHosted(ctx context.Context, cfg HostedConfig) (*Hosted, error) {
 	if err := cfg.check(); err != nil {
@@ -74,14 +75,14 @@ func StartHosted(ctx context.Context, cfg HostedConfig) (*Hosted, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Hosted{child, cfg.Dir}
+	h := &Hosted{child, cfg}
 	err = poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		select {
 		case <-child.Done():
 			return false, child.Err()
 		default:
 		}
-		return h.noted(cfg) && listens(cfg.Port), nil
+		return h.noted(cfg) && h.Answers(), nil
 	})
 	if err != nil {
 		child.Stop()
@@ -124,22 +125,36 @@ func (h *Hosted) noted(cfg HostedConfig) bool {
 	return err == nil
 }
 
-// Answers reports whether the node takes connections now.
-func (h *Hosted) Answers(port int) bool {
+// answerWait is long enough for a node that is busy with others.
+const answerWait = 3 * time.Second
+
+// Answers asks the node for itself, as its clients begin. A connection alone
+// shows little: the kernel takes it also for a node that hangs, and another
+// program may have the port. It takes seconds if there is no answer.
+func (h *Hosted) Answers() bool {
 	select {
 	case <-h.child.Done():
 		return false
 	default:
-		return listens(port)
 	}
-}
-
-func listens(port int) bool {
-	conn, err := net.DialTimeout("tcp", "127.0.0.1:"+strconv.Itoa(port), 300*time.Millisecond)
-	if err == nil {
-		conn.Close()
+	furl, err := hostedFurl(h.cfg.Dir, h.cfg.Introducer)
+	if err != nil {
+		return false
 	}
-	return err == nil
+	tub, _, _ := strings.Cut(strings.TrimPrefix(furl, "pb://"), "@")
+	conn, err := net.DialTimeout("tcp", "127.0.0.1:"+strconv.Itoa(h.cfg.Port), answerWait)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(answerWait))
+	if _, err := io.WriteString(conn, "GET /id/"+tub+" HTTP/1.1\r\nUpgrade: TLS/1.0\r\n\r\n"); err != nil {
+		return false
+	}
+	want := "HTTP/1.1 101 " // it has that name, and goes on with TLS
+	got := make([]byte, len(want))
+	_, err = io.ReadFull(conn, got)
+	return err == nil && string(got) == want
 }
 
 // Done is closed when the node ended; Err then says why.
@@ -149,7 +164,7 @@ func (h *Hosted) Done() <-chan struct{} { return h.child.Done() }
 func (h *Hosted) Err() error { return h.child.Err() }
 
 // Tidy removes what the node writes about odd events: it holds addresses of others.
-func (h *Hosted) Tidy() { removeIncidents(h.dir) }
+func (h *Hosted) Tidy() { removeIncidents(h.cfg.Dir) }
 
 // Stop ends the node and returns when it is gone.
 func (h *Hosted) Stop() { h.child.Stop() }
@@ -186,7 +201,7 @@ func hostedINI(c HostedConfig) []byte {
 		sections = append(sections,
 			iniSection{"client", [][2]string{{"force_foolscap", "true"}}}, iniSection{"storage", storage})
 	}
-	sections = append(sections, iniSection{"connections", [][2]string{{"tcp", "disabled"}}}, torSection(c.TorSocks))
+	sections = append(sections, iniSection{"connections", [][2]string{{"tcp", "disabled"}}}, torSection(c.TorSocks), notThrough("i2p"))
 	return renderINI(sections)
 }
 

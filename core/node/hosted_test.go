@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func TestHostedNodeIsTheSameAfterARestart(t *testing.T) {
 					conn.Close()
 					t.Error("it listens where nobody told it to")
 				}
-				if !h.Answers(cfg.Port) {
+				if !h.Answers() {
 					t.Error("it does not answer")
 				}
 				now := identity(t, cfg)
@@ -64,7 +65,7 @@ func TestHostedNodeIsTheSameAfterARestart(t *testing.T) {
 				}
 				before = now
 				h.Stop()
-				if h.Err() != nil || h.Answers(cfg.Port) {
+				if h.Err() != nil || h.Answers() {
 					t.Errorf("stopped, it says %v", h.Err())
 				}
 			}
@@ -89,6 +90,52 @@ func identity(t *testing.T, cfg node.HostedConfig) string {
 		t.Fatalf("%v: %v", s, err)
 	}
 	return s.Furl + s.ID + s.Seed
+}
+
+// The kernel takes connections for a node that hangs. Who is invited waits in vain.
+func TestHostedNodeThatHangsDoesNotAnswer(t *testing.T) {
+	nodetest.RequireTahoe(t)
+	cfg := hosted(t)
+	h, err := node.StartHosted(deadline(t, time.Minute), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Stop)
+	pids := processesIn(cfg.Dir)
+	for _, pid := range pids {
+		syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	if len(pids) == 0 || h.Answers() {
+		t.Errorf("stopped processes %v answer", pids)
+	}
+	for _, pid := range pids {
+		syscall.Kill(pid, syscall.SIGCONT)
+	}
+	for end := time.Now().Add(20 * time.Second); !h.Answers(); {
+		if time.Now().After(end) {
+			t.Fatal("it goes on and does not answer")
+		}
+	}
+}
+
+// A stranger on the port is not taken for the node.
+func TestHostedNodeIsNotAStrangerOnItsPort(t *testing.T) {
+	nodetest.RequireTahoe(t)
+	cfg := hosted(t)
+	h, err := node.StartHosted(deadline(t, time.Minute), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Stop() // it has written all that it writes
+	stranger, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	if h, err := node.StartHosted(deadline(t, time.Minute), cfg); err == nil {
+		h.Stop()
+		t.Error("it started on a port that was taken")
+	}
 }
 
 func TestHostedNodeNeedsAnOnionService(t *testing.T) {
