@@ -20,12 +20,15 @@ type TorConfig = tor.Config
 // "practice" and "practice:DIR" for the Tor network of a practice grid.
 func ParseTor(text string) (TorConfig, error) {
 	switch text {
-	case "", "any":
+	case "any":
 		return TorConfig{}, nil
 	case "system":
 		return TorConfig{Source: tor.System}, nil
 	case "own":
 		return TorConfig{Source: tor.Own}, nil
+	}
+	if text == "" {
+		return TorConfig{}, fmt.Errorf("%w: it is not said which tor", tor.ErrConfig)
 	}
 	if dir, ok := strings.CutPrefix(text+":", "practice:"); ok {
 		return practiceTor(strings.TrimSuffix(dir, ":"))

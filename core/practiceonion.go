@@ -116,6 +116,9 @@ func practiceTor(dir string) (TorConfig, error) {
 		return c, err
 	}
 	err = rundir.CheckPrivate(dir)
+	if err == nil && !node.PracticeRuns(dir) {
+		return c, fmt.Errorf("%w in %s", node.ErrNoPractice, dir)
+	}
 	var lines []byte
 	if err == nil {
 		lines, err = os.ReadFile(filepath.Join(dir, networkFile))

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/gotk3/gotk3/glib"
@@ -19,6 +21,8 @@ func (w *window) chooseFile(title string, action gtk.FileChooserAction, accept, 
 		d.SetCurrentName(name)
 		d.SetDoOverwriteConfirmation(false) // nothing is ever written over
 	}
+	// Not among the files she used last, which are nobody's business, either.
+	d.SetCurrentFolder(w.folder())
 	p := w.top()
 	w.dialog = d // or the collector takes it while it is shown
 	d.Connect("response", func(_ *glib.Object, response int) {
@@ -30,11 +34,21 @@ func (w *window) chooseFile(title string, action gtk.FileChooserAction, accept, 
 		}
 		// That somebody has a manifest is nobody's business.
 		later(w.app.ctx, noted, func() { recent.Forget(path) })
+		w.last = filepath.Dir(path)
 		if p.ctx.Err() == nil {
 			chosen(path)
 		}
 	})
 	d.Show()
+}
+
+// folder is where files are looked for: where the last one was, or at home.
+func (w *window) folder() string {
+	if w.last != "" {
+		return w.last
+	}
+	home, _ := os.UserHomeDir()
+	return home
 }
 
 // noted is after how long GTK has noted a chosen file in its list of recent ones.

@@ -12,6 +12,8 @@ type creation struct {
 	folders    []manifest.Folder
 	filters    core.Filters
 	sizes      []int64 // of the folders, as far as they were counted
+	generated  []byte  // offered as the passphrase until she asks for another
+	bits       float64 // that guessing it takes
 	passphrase []byte  // wiped when the manifest is made
 }
 

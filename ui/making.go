@@ -68,6 +68,8 @@ func (p *making) made(m core.Made, err error) {
 		return
 	}
 	p.c.wipe()
+	clear(p.c.generated)
+	p.c.generated = nil
 	s := p.w.app.session
 	s.parts = folderParts(p.c.folders, p.c.sizes)
 	p.w.goHome() // the way back would make another one

@@ -26,21 +26,25 @@ type passphrase struct {
 	Strength     *gtk.Label       `ui:"strength_label"`
 	Next         *gtk.Button      `ui:"next_button"`
 
-	c     *creation
-	words []byte
+	c *creation
 }
 
 func newPassphrase(w *window, c *creation) *passphrase {
 	p := &passphrase{c: c}
 	p.page = w.newPage("passphrase", T("Back Up"), p)
 	p.focus, p.initial = p.Next, p.Next
-	p.Again.Connect("clicked", p.generate)
+	p.Again.Connect("clicked", func() {
+		p.generate()
+		p.offer()
+	})
 	p.Generated.Connect("toggled", p.refresh)
 	p.Entry.Connect("changed", p.refresh)
 	p.Show.Connect("toggled", func() { p.Entry.SetVisibility(p.Show.GetActive()) })
 	p.Next.Connect("clicked", p.next)
-	when(p.ctx, func() { clear(p.words) })
-	p.generate()
+	if len(c.generated) == 0 { // she may have begun to learn those that are there
+		p.generate()
+	}
+	p.offer()
 	return p
 }
 
@@ -50,10 +54,13 @@ func (p *passphrase) generate() {
 		p.explain(err)
 		return
 	}
-	clear(p.words)
-	p.words = words
-	p.Words.SetText(string(words))
-	p.WordsBits.SetText(fmt.Sprintf(T("%.0f bits: beyond any guessing"), bits))
+	clear(p.c.generated)
+	p.c.generated, p.c.bits = words, bits
+}
+
+func (p *passphrase) offer() {
+	p.Words.SetText(string(p.c.generated))
+	p.WordsBits.SetText(fmt.Sprintf(T("%.0f bits: beyond any guessing"), p.c.bits))
 	p.refresh()
 }
 
@@ -68,7 +75,7 @@ func (p *passphrase) refresh() {
 	p.GeneratedBox.SetSensitive(!own)
 	p.OwnBox.SetSensitive(own)
 	if !own {
-		p.Next.SetSensitive(len(p.words) > 0)
+		p.Next.SetSensitive(len(p.c.generated) > 0)
 		return
 	}
 	chosen := p.own()
@@ -92,7 +99,7 @@ func (p *passphrase) next() {
 	if p.Own.GetActive() {
 		p.c.passphrase = p.own()
 	} else {
-		p.c.passphrase = bytes.Clone(p.words)
+		p.c.passphrase = bytes.Clone(p.c.generated)
 	}
 	p.w.open(newTypeback(p.w, p.c).page)
 }

@@ -24,6 +24,7 @@ type window struct {
 	Actions    *gtk.Box                     `ui:"actions_place"`
 	shown      *gtk.Box                     // what Actions holds; nil: nothing
 	dialog     *gtk.FileChooserNativeDialog // that is shown; nil: none
+	last       string                       // folder of the file chosen last; empty: none
 
 	Message       *gtk.InfoBar  `ui:"message"`
 	MessageClose  *gtk.Button   `ui:"message_close_button"`

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"hiddenbackup/core/internal/rundir"
 )
 
 const practiceNote = "keeper.json"
@@ -65,6 +67,15 @@ func StopPractice(dir string) error {
 		os.Remove(path) // a keeper that had to be killed could not
 	}
 	return err
+}
+
+// PracticeRuns reports whether somebody runs the practice grid in dir.
+func PracticeRuns(dir string) bool {
+	lock, err := rundir.TryLock(filepath.Join(dir, lockName))
+	if err == nil {
+		rundir.Unlock(lock)
+	}
+	return errors.Is(err, rundir.ErrLocked)
 }
 
 // NodeStatus is one node of a practice grid.

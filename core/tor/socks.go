@@ -41,16 +41,19 @@ func checkSocks(ctx context.Context, e endpoint) error {
 	}
 	defer conn.Close()
 	var said byte
+	var found net.IP
 	err = bounded(ctx, conn, func() error {
 		if err := greet(conn); err != nil {
 			return err
 		}
-		said, err = command(conn, socksResolve, literal, 0)
+		said, found, err = command(conn, socksResolve, literal, 0)
 		return err
 	})
 	switch {
-	case err == nil && said == 0:
+	case err == nil && said == 0 && found.String() == literal:
 		return nil
+	case err == nil && said == 0:
+		err = errors.New("it answers tor's own request with nonsense")
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
 	case err == nil && answersBrowsers(ctx, e): // its SafeSocks refuses literals
@@ -110,23 +113,25 @@ func greet(conn net.Conn) error {
 	return nil
 }
 
-// command sends a request for a name and returns the code of the reply.
-func command(conn net.Conn, what byte, name string, port uint16) (byte, error) {
+// command sends a request for a name and returns the code of the reply, and the
+// address in it.
+func command(conn net.Conn, what byte, name string, port uint16) (code byte, address net.IP, err error) {
 	request := append([]byte{5, what, 0, 3, byte(len(name))}, name...)
 	if _, err := conn.Write(binary.BigEndian.AppendUint16(request, port)); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	var head [4]byte
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
-		return 0, broken(err)
+		return 0, nil, broken(err)
 	}
 	length := map[byte]int{1: net.IPv4len, 4: net.IPv6len}[head[3]]
 	if head[0] != 5 || length == 0 {
-		return 0, errors.New("its reply is not SOCKS 5")
+		return 0, nil, errors.New("its reply is not SOCKS 5")
 	}
 	// Read no further: what comes next belongs to the connection.
-	_, err := io.ReadFull(conn, make([]byte, length+2))
-	return head[1], broken(err)
+	rest := make([]byte, length+2)
+	_, err = io.ReadFull(conn, rest)
+	return head[1], rest[:length], broken(err)
 }
 
 // broken is a sentence for a connection that ended too early.
@@ -162,7 +167,7 @@ func dialOnion(ctx context.Context, e endpoint, host string, port uint16) (net.C
 		if err := greet(conn); err != nil {
 			return err
 		}
-		said, err = command(conn, socksConnect, host, port)
+		said, _, err = command(conn, socksConnect, host, port)
 		return err
 	})
 	switch {

@@ -121,6 +121,10 @@ func TestOnlyTorIsTakenForTor(t *testing.T) {
 			request(conn)
 			conn.Write([]byte{5, 7, 0, 1, 0, 0, 0, 0, 0, 0})
 		}), ErrNotTor, "0x07"},
+		{"agrees to everything", serve(t, func(conn net.Conn) {
+			request(conn)
+			conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+		}), ErrNotTor, "nonsense"},
 		{"an odd reply", serve(t, func(conn net.Conn) {
 			request(conn)
 			conn.Write([]byte{5, 0, 0, 9, 0, 0, 0, 0, 0, 0})
