@@ -110,7 +110,7 @@ func start(t *testing.T, o uitest.Options) *uitest.Window {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Locale != "" {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(self), "locale")); o.Locale != "" && err != nil {
 		makeCatalogue(t, filepath.Dir(self), o.Locale)
 	}
 	o.Env = append(o.Env, "HIDDEN_BACKUP_TAHOE="+practice.tahoe)
