@@ -68,10 +68,10 @@ demo-onion: deps build
 	@DEMO_ONION=1 scripts/demo
 
 # The race detector needs a C compiler, which make deps installs. Two packages
-# run at a time, however many cores: each starts a grid of its own. The two that
-# take longest begin. Without the
-# race detector run pictures, which are too slow under it, and the window: gotk3
-# does not pass the pointer checks that come with it.
+# run at a time, however many cores, because each starts a grid of its own; the
+# two that take longest begin. Without the race detector run pictures, which are
+# too slow under it, and the window: gotk3 does not pass the pointer checks that
+# come with it.
 REQUIRE := HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 HIDDEN_BACKUP_REQUIRE_WINDOW=1
 
 .PHONY: test
