@@ -65,7 +65,7 @@ func offerOf(ctx context.Context, desktop []preset) offer {
 	}
 	switch {
 	case s.Created == tails.Off:
-		o.leftOut = T("This Tails has no Persistent Storage. What is not in a folder that you add here ends with this session.")
+		o.leftOut = T("This Tails has no Persistent Storage. What is not in a folder that you add here is gone when Tails shuts down.")
 	case s.Unlocked == tails.Off:
 		o.leftOut = T("The Persistent Storage is locked. To back it up, restart Tails and unlock it on the Welcome Screen.")
 	case len(unreadable) > 0:
