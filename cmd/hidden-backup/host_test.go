@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hiddenbackup/core/node"
 	"hiddenbackup/core/node/nodetest"
 	"hiddenbackup/core/tor/tornet"
 	"hiddenbackup/core/tor/tortest"
@@ -69,6 +70,12 @@ func TestTravellerStoresWithThreeHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { network.Close() })
+	// What “--tor practice:DIR” looks for, without the grid.
+	lock, err := node.LockPractice(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lock.Close() })
 	lines, err := json.Marshal(network.ClientConfig())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "network.json"), lines, 0o600)

@@ -57,6 +57,8 @@ func (r *runner) session(ctx context.Context) error {
 		return err
 	}
 	config.TorSocks = ""
+	// It is not published any more from before it ends.
+	defer r.set(func(n *note) { n.Phase, n.Published = Starting, false })
 	return r.watch(ctx, t, n, services, watched{version, config, s.Revision})
 }
 

@@ -124,7 +124,7 @@ func StartPractice(ctx context.Context, cfg PracticeConfig) (*Practice, error) {
 	if err := rundir.Private(dir); err != nil {
 		return nil, err
 	}
-	lock, err := rundir.TryLock(filepath.Join(dir, lockName))
+	lock, err := LockPractice(dir)
 	if err != nil {
 		return nil, alreadyRunning("locking the practice grid", err)
 	}

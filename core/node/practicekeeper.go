@@ -71,11 +71,17 @@ func StopPractice(dir string) error {
 
 // PracticeRuns reports whether somebody runs the practice grid in dir.
 func PracticeRuns(dir string) bool {
-	lock, err := rundir.TryLock(filepath.Join(dir, lockName))
+	lock, err := LockPractice(dir)
 	if err == nil {
 		rundir.Unlock(lock)
 	}
 	return errors.Is(err, rundir.ErrLocked)
+}
+
+// LockPractice takes dir for a practice grid until the file is closed, or
+// returns rundir.ErrLocked.
+func LockPractice(dir string) (*os.File, error) {
+	return rundir.TryLock(filepath.Join(dir, lockName))
 }
 
 // NodeStatus is one node of a practice grid.
