@@ -69,14 +69,22 @@ func TestNoPacketLeavesButThroughTor(t *testing.T) {
 		noLeak("tor came back, and the backup went on to its end")
 
 		out := t.TempDir()
-		for _, args := range [][]string{{"status"}, {"check"}, {"restore", "--target", out}} {
+		for _, args := range [][]string{
+			// The first ones go through a gateway that is kept, with a tor that is too;
+			// rehearse, a blank computer, has its own.
+			{"gateway", "start"}, {"status"}, {"check"}, {"rehearse"}, {"gateway", "stop"},
+			{"restore", "--target", out},
+		} {
 			run := tr.overTor(args...)
 			run.wait()
 			// What was sent while not all servers were back is on fewer than planned.
 			if code := run.cmd.ProcessState.ExitCode(); code != core.ExitDone && !(code == core.ExitSkipped && args[0] == "check") {
 				t.Errorf("%v ended with %d: %s", args, code, &run.stderr)
 			}
-			noLeak(args[0])
+			noLeak(strings.Join(args, " "))
+			if kept := len(tr.torPIDs()) > 0; kept != (args[0] != "restore" && args[len(args)-1] != "stop") {
+				t.Errorf("after %v a tor runs: %v", args, kept)
+			}
 		}
 		if diff, err := exec.Command("diff", "-r", tr.path("papers"), filepath.Join(out, "papers")).CombinedOutput(); err != nil {
 			t.Errorf("restored differently: %s", diff)

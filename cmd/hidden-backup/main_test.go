@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"hiddenbackup/core"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/tor/netcage"
@@ -54,6 +55,10 @@ func (r runner) Run() int {
 
 func TestMain(m *testing.M) {
 	manifest.SetTestProfile(nil)
+	if len(os.Args) == 2 && os.Args[1] == core.KeeperCommand { // of a command that was started as this binary
+		main()
+		return
+	}
 	testscript.Main(runner{m}, map[string]func(){"hidden-backup": main})
 }
 

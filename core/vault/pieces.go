@@ -18,10 +18,10 @@ import (
 // machine all that would only be more work.
 const (
 	segment       = 1 << 20 // Tahoe's, before it is rounded up
-	pieceSegments = 4       // each piece costs two round trips more
-	piecesAhead   = 1       // and the one being read: memory, times the packs at once
+	pieceSegments = 2       // each piece costs two round trips more; small ones end together
+	piecesAhead   = 3       // and the one being read: memory, times the packs at once
 
-	lookingAtOnce = 3 // enough that lines of 20 Mbit/s in all have work
+	lookingAtOnce = 5 // enough that lines of 20 Mbit/s in all have work
 
 	// farAway is more than a gateway on this machine needs to begin.
 	farAway = 250 * time.Millisecond

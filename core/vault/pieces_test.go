@@ -55,11 +55,11 @@ func TestPackThatIsFarAwayComesInPiecesAndWhole(t *testing.T) {
 	v.far.Store(false)
 	check(1)
 	v.far.Store(true)
-	check(3) // of four segments each
+	check(5) // of two segments each
 
 	// One that begins and ends inside of pieces.
 	content, refs = content[1:2], refs[1:2]
-	check(2)
+	check(3)
 }
 
 func TestSlowAnswersAreThoseOfServersFarAway(t *testing.T) {
