@@ -12,11 +12,14 @@ import (
 )
 
 // Pin returns the manifest's next generation, pinned to a finished backup.
-func (g *Grid) Pin(r backup.Report) (*manifest.Manifest, error) {
-	if g.access.owner == nil {
+func (g *Grid) Pin(r backup.Report) (*manifest.Manifest, error) { return g.access.Pin(r) }
+
+// Pin is Grid.Pin where there is no grid any more.
+func (a *Access) Pin(r backup.Report) (*manifest.Manifest, error) {
+	if a.owner == nil {
 		return nil, ErrReadOnly
 	}
-	m := *g.access.owner
+	m := *a.owner
 	m.Pin = &manifest.Pin{Snapshot: r.Snapshot, Sequence: r.Info.Sequence}
 	m.NextGeneration()
 	return &m, m.Validate()

@@ -39,6 +39,11 @@ func StartPractice(ctx context.Context, p Practice) (PracticeStatus, error) {
 	return StatusOfPractice(p.Directory)
 }
 
+// PracticeStarting says how many storage nodes are up of a practice grid that
+// starts in a directory, empty for the usual one, and of how many. Both are 0
+// where none starts.
+func PracticeStarting(directory string) (up, of int) { return node.PracticeStarting(directory) }
+
 // StopPractice stops the practice grid. What it stores stays.
 func StopPractice(directory string) error { return node.StopPractice(directory) }
 

@@ -2,8 +2,10 @@ package core
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"unicode/utf8"
 
@@ -50,7 +52,7 @@ func ReadText(path string) (string, error) {
 func openOrdinary(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening the file: %w", err)
+		return nil, notOpened(path, err)
 	}
 	info, err := f.Stat()
 	switch {
@@ -68,4 +70,17 @@ func openOrdinary(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// notOpened says why in words that can be shown: a name may be made to deceive,
+// and what can never be opened as a file is no manifest.
+func notOpened(path string, err error) error {
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return fmt.Errorf("%w: %q is no ordinary file", manifest.ErrNotManifest, path)
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("opening %q: %w", path, err)
 }

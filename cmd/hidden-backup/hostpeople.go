@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/skip2/go-qrcode"
 	"github.com/spf13/cobra"
 
 	"hiddenbackup/core/host"
@@ -138,16 +137,8 @@ func (a *app) printInvite(i *host.Invite, output, qr string) error {
 		}
 	}
 	if qr != "" {
-		line, err := i.Line()
-		if err != nil {
-			return err
-		}
-		code, err := qrcode.New(line, qrcode.Medium)
-		if err != nil {
-			return err
-		}
 		var picture bytes.Buffer
-		if err := code.Write(-8, &picture); err != nil { // 8 pixels a module
+		if err := i.WritePNG(&picture); err != nil {
 			return err
 		}
 		if err := manifest.Save(qr, picture.Bytes()); err != nil {

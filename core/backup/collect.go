@@ -250,6 +250,7 @@ func (c *collector) count(e *snapshot.Entry, s *step) {
 	if e.Type != snapshot.TypeFile {
 		return
 	}
+	c.tracker.File()
 	t.Files++
 	t.Bytes += uint64(e.Size)
 	switch {

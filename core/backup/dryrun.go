@@ -47,7 +47,7 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 		est.Parent = r.parent.Sequence
 	}
 	names := make(links)
-	err = walkAll(ctx, o, func(it *localfs.Item) error {
+	err = walkAll(ctx, o, func(_ int, it *localfs.Item) error {
 		e := it.Entry
 		switch {
 		case it.Excluded != "":
@@ -79,26 +79,29 @@ func DryRun(ctx context.Context, v *vault.Vault, o Options) (Estimate, error) {
 	return est, err
 }
 
-func count(ctx context.Context, o Options) (entries, bytes int64, err error) {
+// count says how much there is, and how many bytes of it are in each folder.
+func count(ctx context.Context, o Options) (entries, files int64, bytes []int64, err error) {
 	names := make(links)
-	err = walkAll(ctx, o, func(it *localfs.Item) error {
+	bytes = make([]int64, len(o.Folders))
+	err = walkAll(ctx, o, func(folder int, it *localfs.Item) error {
 		if it.Excluded == "" && it.Err == nil {
 			entries++
 			if it.Entry.Type == snapshot.TypeFile && names.first(it) == nil {
-				bytes += it.Entry.Size
+				files++
+				bytes[folder] += it.Entry.Size
 			}
 		}
 		return nil
 	})
-	return entries, bytes, err
+	return entries, files, bytes, err
 }
 
 // walkAll walks all folders in listing order and keeps no item.
-func walkAll(ctx context.Context, o Options, visit func(*localfs.Item) error) error {
-	for _, f := range o.Folders {
+func walkAll(ctx context.Context, o Options, visit func(folder int, it *localfs.Item) error) error {
+	for i, f := range o.Folders {
 		err := localfs.Walk(ctx, f.Name, f.Root, o.Walk(f), func(it *localfs.Item) error {
 			defer it.Release()
-			return visit(it)
+			return visit(i, it)
 		})
 		if err != nil {
 			return err

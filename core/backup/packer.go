@@ -17,15 +17,21 @@ type packer struct {
 	fail context.CancelCauseFunc
 	keys *snapshot.Keys
 	up   *uploader
-	open []*snapshot.PackBuilder // the oldest first
-	full int                     // packs finished
+	open []*openPack // the oldest first
+	full int         // packs finished
+}
+
+// openPack is a pack that is being filled, and how much of the content it has.
+type openPack struct {
+	*snapshot.PackBuilder
+	plain int64
 }
 
 // add places a sealed chunk and returns where.
 func (p *packer) add(id snapshot.ChunkID, sealed []byte, length int) (snapshot.ChunkRef, error) {
 	for _, b := range p.open {
 		if b.Fits(len(sealed)) {
-			return b.Add(id, sealed, length), nil
+			return p.fill(b, id, sealed, length), nil
 		}
 	}
 	if len(p.open) == maxOpen {
@@ -37,9 +43,15 @@ func (p *packer) add(id snapshot.ChunkID, sealed []byte, length int) (snapshot.C
 	if err != nil {
 		return snapshot.ChunkRef{}, err
 	}
-	b := p.keys.NewPack(buf)
+	b := &openPack{PackBuilder: p.keys.NewPack(buf)}
 	p.open = append(p.open, b)
-	return b.Add(id, sealed, length), nil
+	return p.fill(b, id, sealed, length), nil
+}
+
+func (p *packer) fill(b *openPack, id snapshot.ChunkID, sealed []byte, length int) snapshot.ChunkRef {
+	b.plain += int64(length)
+	p.up.tracker.Sending(int64(length))
+	return b.Add(id, sealed, length)
 }
 
 // finish hands the packs that are still open to the uploader.
@@ -61,6 +73,6 @@ func (p *packer) send(full bool) error {
 		return err
 	}
 	p.full++
-	p.up.send(p.ctx, p.fail, b.ID(), data)
+	p.up.send(p.ctx, p.fail, b.ID(), data, b.plain)
 	return nil
 }

@@ -364,9 +364,15 @@ func (r *run) packTable(s *snapshot.Snapshot, used map[snapshot.PackID]bool) err
 // estimate walks once ahead, reading no content, so that the front end can say
 // how far the run is.
 func (r *run) estimate(ctx context.Context) error {
-	entries, bytes, err := count(ctx, r.o)
+	entries, files, bytes, err := count(ctx, r.o)
 	if err == nil {
-		r.tracker.SetTotals(entries, bytes)
+		var sum int64
+		for _, n := range bytes {
+			sum += n
+		}
+		r.tracker.SetFolders(bytes)
+		r.tracker.SetFiles(files)
+		r.tracker.SetTotals(entries, sum)
 	}
 	return nil // the real walk meets the same error and reports it
 }

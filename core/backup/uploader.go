@@ -66,8 +66,9 @@ func (u *uploader) buffer(ctx context.Context) ([]byte, error) {
 }
 
 // send uploads a finished pack in the background, once fewer than the allowed
-// number are on their way, and takes its memory over.
-func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id snapshot.PackID, data []byte) {
+// number are on their way, and takes its memory over. Of the content, plain bytes
+// are in it.
+func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id snapshot.PackID, data []byte, plain int64) {
 	u.g.Go(func() error {
 		p, err := u.v.PutPack(ctx, id, data, u.tracker.Moved)
 		u.buffers <- data
@@ -75,6 +76,7 @@ func (u *uploader) send(ctx context.Context, fail context.CancelCauseFunc, id sn
 			fail(err) // stops the run; the first cause wins
 			return err
 		}
+		u.tracker.Sending(-plain)
 		u.mu.Lock()
 		u.stored[id] = p
 		u.unnoted += p.Size

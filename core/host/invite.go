@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/skip2/go-qrcode"
 
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/tor"
@@ -106,6 +108,19 @@ func (i *Invite) Line() (string, error) {
 	}
 	return fmt.Sprintf("%s V%d BYTES %d DATA %s CHECK %s", inviteBegin, inviteVersion, len(data),
 		crockford.EncodeToString(data), inviteCheck(data)), nil
+}
+
+// WritePNG writes Line as the picture of a QR code.
+func (i *Invite) WritePNG(w io.Writer) error {
+	line, err := i.Line()
+	if err != nil {
+		return err
+	}
+	code, err := qrcode.New(line, qrcode.Medium)
+	if err != nil {
+		return err
+	}
+	return code.Write(-8, w) // 8 pixels a module
 }
 
 // Text is Line in short lines, for e-mail and chat.

@@ -203,6 +203,9 @@ func firstOf(values ...int) int {
 
 func (p *Practice) startAll(ctx context.Context) error {
 	began := time.Now()
+	started := &upCount{path: filepath.Join(p.dir, startFile), of: len(p.nodes)}
+	started.add(0)
+	defer os.Remove(started.path)
 	if err := p.introducer.start(ctx, p.tahoe, ""); err != nil {
 		return err
 	}
@@ -214,7 +217,13 @@ func (p *Practice) startAll(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU()) // a starting node is all processor
 	for _, n := range p.nodes {
-		group.Go(func() error { return n.start(groupCtx, p.tahoe, p.introducerFurl()) })
+		group.Go(func() error {
+			err := n.start(groupCtx, p.tahoe, p.introducerFurl())
+			if err == nil {
+				started.add(1)
+			}
+			return err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err

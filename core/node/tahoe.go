@@ -19,6 +19,18 @@ import (
 // TahoeVariable is the environment variable that names the tahoe to use.
 const TahoeVariable = "HIDDEN_BACKUP_TAHOE"
 
+// InstallTahoe is what installs Tahoe-LAFS on Debian 13 and on Tails 7. Debian's
+// package declares hardly any dependency, so they are named; scripts/deps has the
+// same names.
+const InstallTahoe = "sudo apt install tahoe-lafs magic-wormhole " +
+	"python3-attr python3-autobahn python3-bcrypt python3-cbor2 python3-click " +
+	"python3-collections-extended python3-cryptography python3-eliot " +
+	"python3-filelock python3-foolscap python3-hyperlink python3-idna python3-klein " +
+	"python3-legacy-cgi python3-nacl python3-netifaces python3-openssl " +
+	"python3-psutil python3-pycddl python3-pyutil python3-service-identity " +
+	"python3-six python3-treq python3-twisted python3-txi2p-tahoe python3-txtorcon python3-werkzeug " +
+	"python3-yaml python3-zfec python3-zope.interface"
+
 // The oldest Tahoe-LAFS that works for us.
 const minMajor, minMinor = 1, 20
 
@@ -92,10 +104,6 @@ func findTahoe() (string, error) {
 		}
 	}
 	if launcher := privateLauncher(); launcher != "" {
-		// `make deps` noted the version when it tried it; asking again costs a second.
-		if said, err := os.ReadFile(launcher + "-version"); err == nil && newEnough(string(said)) {
-			return launcher, nil
-		}
 		if err := checkTahoe(launcher); err == nil || firstErr == ErrNoTahoe {
 			return launcher, err
 		}
@@ -117,6 +125,10 @@ func privateLauncher() string {
 }
 
 func checkTahoe(path string) error {
+	// Beside its own, `make deps` noted the version; asking again costs a second.
+	if said, err := os.ReadFile(path + "-version"); err == nil && newEnough(string(said)) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")

@@ -49,6 +49,26 @@ func TestTahoeIsLookedForInOrder(t *testing.T) {
 			}
 		})
 	}
+	t.Run("too old as well, by the note beside it", func(t *testing.T) {
+		noted := fakeTahoe(t, filepath.Join(base, "noted"), "tahoe-lafs/1.19.0", "0")
+		if err := os.WriteFile(noted+"-version", []byte("1.19.0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		onlyTheseTahoes(t, noted, "/none", "/none")
+		if _, err := findTahoe(); !errors.Is(err, ErrNoTahoe) {
+			t.Errorf("findTahoe returned %v", err)
+		}
+	})
+	t.Run("not asked again, by the note beside it", func(t *testing.T) {
+		noted := fakeTahoe(t, filepath.Join(base, "noted"), "it takes a second", "0")
+		if err := os.WriteFile(noted+"-version", []byte("1.20.0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		onlyTheseTahoes(t, noted, "/none", "/none")
+		if got, err := findTahoe(); err != nil || got != noted {
+			t.Errorf("found %q: %v", got, err)
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		onlyTheseTahoes(t, "", "/none", "/none")
 		if _, err := findTahoe(); err != ErrNoTahoe {

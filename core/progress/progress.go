@@ -41,7 +41,9 @@ const window = 20 * time.Second
 // is valid and does nothing. Safe for concurrent use.
 type Tracker struct {
 	entries, entriesTotal atomic.Int64
+	files, filesTotal     atomic.Int64
 	bytes, bytesTotal     atomic.Int64
+	sending               atomic.Int64
 	moved                 atomic.Int64
 	problems              atomic.Int64
 
@@ -50,6 +52,8 @@ type Tracker struct {
 	current string
 	started time.Time
 	samples []sample
+	pace    pace
+	folders []int64
 }
 
 type sample struct {
@@ -62,9 +66,12 @@ type Status struct {
 	Phase   Phase
 	Current string // path of an entry being worked on; may hold any bytes
 
-	Entries, EntriesTotal int64 // totals are 0 while unknown
-	Bytes, BytesTotal     int64 // of file content
-	Moved                 int64 // bytes sent to or fetched from the gateway
+	Entries, EntriesTotal int64   // totals are 0 while unknown
+	Files, FilesTotal     int64   // those of the entries that are files
+	Bytes, BytesTotal     int64   // of file content
+	Sending               int64   // of Bytes, and of the listing: packed, and not yet stored
+	Folders               []int64 // content bytes of each folder of a backup, in order; nil while unknown
+	Moved                 int64   // bytes sent to or fetched from the gateway
 	Problems              int64
 
 	Elapsed time.Duration
@@ -83,7 +90,7 @@ func (t *Tracker) SetPhase(p Phase) {
 		t.started = time.Now()
 	}
 	if p != t.phase {
-		t.phase, t.samples = p, nil
+		t.phase, t.samples, t.pace = p, nil, pace{}
 	}
 }
 
@@ -94,6 +101,31 @@ func (t *Tracker) SetTotals(entries, bytes int64) {
 	}
 	t.entriesTotal.Store(entries)
 	t.bytesTotal.Store(bytes)
+}
+
+// SetFiles sets how many files the run will have done at its end.
+func (t *Tracker) SetFiles(total int64) {
+	if t != nil {
+		t.filesTotal.Store(total)
+	}
+}
+
+// SetFolders sets the content bytes of each folder, in the order in which they
+// are done. The caller does not change them any more.
+func (t *Tracker) SetFolders(bytes []int64) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.folders = bytes
+}
+
+// File counts a finished entry, which Entry counts too, as a file.
+func (t *Tracker) File() {
+	if t != nil {
+		t.files.Add(1)
+	}
 }
 
 // Entry counts a finished entry.
@@ -115,21 +147,32 @@ func (t *Tracker) Show(s Status) {
 	}
 	t.SetPhase(s.Phase)
 	t.SetTotals(s.EntriesTotal, s.BytesTotal)
+	t.SetFiles(s.FilesTotal)
 	t.entries.Store(s.Entries)
+	t.files.Store(s.Files)
+	t.sending.Store(s.Sending)
 	t.moved.Store(s.Moved)
 	t.problems.Store(s.Problems)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.Bytes < t.bytes.Swap(s.Bytes) {
-		t.samples = nil
+		t.samples, t.pace = nil, pace{}
 	}
-	t.current = s.Current
+	t.current, t.folders = s.Current, s.Folders
 }
 
 // Add counts n bytes of file content as done.
 func (t *Tracker) Add(n int64) {
 	if t != nil {
 		t.bytes.Add(n)
+	}
+}
+
+// Sending counts n bytes as packed and not yet stored; a negative n takes them
+// off again.
+func (t *Tracker) Sending(n int64) {
+	if t != nil {
+		t.sending.Add(n)
 	}
 }
 
@@ -155,12 +198,13 @@ func (t *Tracker) Status() Status {
 	}
 	s := Status{
 		Entries: t.entries.Load(), EntriesTotal: t.entriesTotal.Load(),
-		Bytes: t.bytes.Load(), BytesTotal: t.bytesTotal.Load(),
+		Files: t.files.Load(), FilesTotal: t.filesTotal.Load(),
+		Bytes: t.bytes.Load(), BytesTotal: t.bytesTotal.Load(), Sending: t.sending.Load(),
 		Moved: t.moved.Load(), Problems: t.problems.Load(), Left: -1,
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Phase, s.Current = t.phase, t.current
+	s.Phase, s.Current, s.Folders = t.phase, t.current, t.folders
 	if t.started.IsZero() {
 		return s
 	}
@@ -174,8 +218,8 @@ func (t *Tracker) Status() Status {
 	if d := now.Sub(first.at); d >= time.Second {
 		s.Rate = float64(s.Bytes-first.bytes) / d.Seconds()
 	}
-	if left := s.BytesTotal - s.Bytes; s.BytesTotal > 0 && s.Rate > 0 && left >= 0 {
-		s.Left = time.Duration(float64(left) / s.Rate * float64(time.Second))
+	if s.BytesTotal > 0 {
+		s.Left = t.pace.left(now, s.Bytes-s.Sending, s.BytesTotal)
 	}
 	return s
 }

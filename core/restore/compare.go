@@ -68,6 +68,7 @@ func Compare(ctx context.Context, v *vault.Vault, s *snapshot.Snapshot, o Option
 	c := &comparer{tracker: t, with: with, result: Comparison{Info: s.Info}, first: make(map[string]uint64)}
 	t.SetPhase(progress.PhaseCompare)
 	t.SetTotals(int64(s.Totals.Entries), int64(s.Totals.Bytes))
+	t.SetFiles(int64(s.Totals.Files))
 	r := &run{v: v, s: s, o: o, tracker: t, selection: newSelection(o.Select)}
 	var err error
 	if c.targets, err = openTargets(s, o, false); err != nil {
@@ -124,6 +125,9 @@ func (c *comparer) entry(ctx context.Context, e *snapshot.Entry) error {
 	}
 	c.result.Entries++
 	c.tracker.Entry(string(e.Path))
+	if e.Type == snapshot.TypeFile {
+		c.tracker.File()
+	}
 	tree, path, _ := c.targets.locate(e.Path)
 	there, err := tree.Lstat(path, true)
 	switch {

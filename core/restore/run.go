@@ -96,6 +96,7 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	r.tracker.SetTotals(int64(plan.Entries), plan.Bytes)
+	r.tracker.SetFiles(int64(plan.Files))
 	r.tracker.SetPhase(progress.PhaseRestore)
 	n := r.o.Downloads
 	if n <= 0 {
@@ -369,6 +370,9 @@ func (r *run) problem(e *snapshot.Entry, err error) {
 
 func (r *run) counted(e *snapshot.Entry, add func(*Report)) {
 	r.tracker.Entry(string(e.Path))
+	if e.Type == snapshot.TypeFile {
+		r.tracker.File()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	add(&r.report)
