@@ -67,16 +67,16 @@ demo: deps build
 demo-onion: deps build
 	@DEMO_ONION=1 scripts/demo
 
-# The race detector needs a C compiler, which make deps installs. Two packages
-# run at a time, however many cores, because each starts a grid of its own; the
-# two that take longest begin. Without the race detector run pictures, which are
-# too slow under it, and the window: gotk3 does not pass the pointer checks that
-# come with it.
+# The race detector needs a C compiler, which make deps installs. Three packages
+# run at a time, however many cores: each starts a grid of its own, and often
+# waits for servers or for a Tor network; those that take longest begin. Without
+# the race detector run pictures, which are too slow under it, and the window:
+# gotk3 does not pass the pointer checks that come with it.
 REQUIRE := HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 HIDDEN_BACKUP_REQUIRE_WINDOW=1
 
 .PHONY: test
 test: deps
-	$(REQUIRE) $(GO) test -race -p 2 -timeout 30m ./cmd/hidden-backup ./core $(CGO_FREE) . ./assets/...
+	$(REQUIRE) $(GO) test -race -p 3 -timeout 30m ./core ./cmd/hidden-backup ./core/node ./core/host $(CGO_FREE) . ./assets/...
 	$(REQUIRE) $(GO) test -p 2 -timeout 20m ./ui/... ./cmd/hidden-backup-gtk ./core/paper
 
 .PHONY: lint

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -26,7 +25,7 @@ func TestForgottenSpaceComesBackAndEverythingElseStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	treetest.Nasty(t, w.source)
-	w.fiveYears(40, 20<<20)
+	w.fiveYears(40, 900<<10, 20<<20)
 	if err := w.vault.Hold(t.Context(), false, func(ctx context.Context, writer *vault.Writer) error {
 		return writer.StartCare(ctx)
 	}); err != nil {
@@ -165,7 +164,7 @@ func TestForgettingThatIsCutOffLosesNothing(t *testing.T) {
 		go func() {
 			defer close(watched)
 			for ctx.Err() == nil && requests()-start < after {
-				runtime.Gosched()
+				time.Sleep(20 * time.Microsecond)
 			}
 			if after%2 == 0 {
 				w.gateway.Stop()
@@ -239,7 +238,8 @@ func TestRefusedUploadsAndUpdatesChangeNothing(t *testing.T) {
 
 // A pack that is damaged costs nothing more than it has cost already.
 func TestDamagedPackIsLeftAlone(t *testing.T) {
-	w := years(t)
+	w := newMemory(t)
+	w.fiveYears(24, 900<<10, 1<<20) // more packs than the damaged one
 	var worst tahoeclient.Cap
 	least := int64(1 << 40)
 	d, err := w.vault.Read(t.Context())

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,12 +36,23 @@ func TestReadCopyTakesWhateverIsChosen(t *testing.T) {
 	if err := os.Truncate(huge, 1<<40); err != nil {
 		t.Fatal(err)
 	}
+	loop, socket := filepath.Join(dir, "loop"), filepath.Join(nodetest.Dir(t), "socket")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	for _, c := range []struct {
 		path string
 		want error
 	}{
 		{dir, syscall.EISDIR},
 		{pipe, manifest.ErrNotManifest},
+		{loop, manifest.ErrNotManifest},
+		{socket, manifest.ErrNotManifest},
 		{"/dev/zero", manifest.ErrNotManifest},
 		{file("empty", nil), manifest.ErrNotManifest},
 		{filepath.Join(dir, "gone"), fs.ErrNotExist},
@@ -52,6 +64,10 @@ func TestReadCopyTakesWhateverIsChosen(t *testing.T) {
 		if _, err := ReadText(c.path); !errors.Is(err, c.want) {
 			t.Errorf("as text, %s: %v, want %v", c.path, err, c.want)
 		}
+	}
+	// What is shown of a name cannot pretend to be something else.
+	if _, err := ReadCopy(filepath.Join(dir, "\u202etxt.exe")); err == nil || strings.Contains(err.Error(), "\u202e") {
+		t.Errorf("a name that turns the text around: %v", err)
 	}
 	if got, err := ReadText(file("text", []byte("pb://"))); err != nil || got != "pb://" {
 		t.Errorf("a text reads as %q, %v", got, err)

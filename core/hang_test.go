@@ -44,13 +44,14 @@ func TestEveryRequestThatHangsEndsTheOperation(t *testing.T) {
 			if err := m.backup(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			run := m.backup
+			hasty := m.hasty(t)
+			run := hasty.backup
 			if tt.operation == "restore" {
-				run = m.restore
+				run = hasty.restore
 			}
 			treetest.Write(t, m.source, "other file", treetest.Random(100+uint64(i), 1<<20))
 			release := m.gateway.Hang(1<<30, tt.hangs)
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			err := run(ctx)
 			if ctx.Err() != nil || !errors.Is(err, tahoeclient.ErrNotAnswering) || !strings.Contains(err.Error(), tt.named) {
@@ -74,11 +75,11 @@ func TestEveryRequestThatHangsEndsTheOperation(t *testing.T) {
 	}
 }
 
-// memoryGrid is a Grid whose gateway and servers are in memory, with a client
-// that waits little.
+// memoryGrid is a Grid whose gateway and servers are in memory.
 type memoryGrid struct {
 	*Grid
 	gateway        *tahoetest.Gateway
+	vaultOptions   vault.Options
 	source, target string
 }
 
@@ -91,11 +92,7 @@ func newMemoryGrid(t *testing.T, secret byte) *memoryGrid {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := tahoeclient.New(gateway.Socket(), tahoeclient.Options{
-		IdleTimeout: time.Second, RequestTimeout: 1500 * time.Millisecond, RetryWait: time.Millisecond,
-		MinRate: 16 << 20,
-	})
-	t.Cleanup(client.Close)
+	client := gateway.Client(t)
 	o := vault.Options{Needed: 3, Happy: 5, Total: 6, Machine: "this"}
 	if o.Directory, err = vault.Create(t.Context(), client, keys, o, vault.Config{}); err != nil {
 		t.Fatal(err)
@@ -103,12 +100,28 @@ func newMemoryGrid(t *testing.T, secret byte) *memoryGrid {
 	grid := manifest.Grid{Needed: 3, Happy: 5, Total: 6}
 	return &memoryGrid{
 		Grid: &Grid{
-			connection: connection{grid: grid, client: client, wait: 2 * time.Second},
+			connection: connection{grid: grid, client: client, wait: 20 * time.Second},
 			access:     &Access{reader: &manifest.Reader{Grid: grid}, owner: &manifest.Manifest{}, keys: keys},
 			vault:      vault.New(client, keys, o),
 		},
-		gateway: gateway, source: t.TempDir(), target: t.TempDir(),
+		gateway: gateway, vaultOptions: o, source: t.TempDir(), target: t.TempDir(),
 	}
+}
+
+// hasty is the same with a client that waits little.
+func (m *memoryGrid) hasty(t *testing.T) *memoryGrid {
+	client := tahoeclient.New(m.gateway.Socket(), tahoeclient.Options{
+		IdleTimeout: 2 * time.Second, RequestTimeout: 3 * time.Second, RetryWait: time.Millisecond,
+		MinRate: 16 << 20,
+	})
+	t.Cleanup(client.Close)
+	h := *m
+	h.Grid = &Grid{
+		connection: connection{grid: m.grid, client: client, wait: 5 * time.Second},
+		access:     m.access,
+		vault:      vault.New(client, m.access.keys, m.vaultOptions),
+	}
+	return &h
 }
 
 func (m *memoryGrid) backup(ctx context.Context) error {

@@ -213,17 +213,17 @@ func years(t *testing.T) *memory {
 	if err := os.Truncate(filepath.Join(w.source, "sparse"), 3<<20); err != nil {
 		t.Fatal(err)
 	}
-	w.fiveYears(24, 4<<20)
+	w.fiveYears(24, 90<<10, 1<<20)
 	return w
 }
 
 // fiveYears makes the five snapshots: of whatever is in the source, of so many
-// diaries, most of which are removed later, and of a film that is there for a
-// while.
-func (w *memory) fiveYears(diaries, film int) {
+// diaries of that size, most of which are removed later, and of a film that is
+// there for a while.
+func (w *memory) fiveYears(diaries, size, film int) {
 	w.t.Helper()
 	for i := range diaries {
-		w.write(fmt.Sprintf("diary/%02d", i), treetest.Random(uint64(100+i), 900<<10))
+		w.write(fmt.Sprintf("diary/%02d", i), treetest.Random(uint64(100+i), size))
 	}
 	w.backup()
 	for i := range diaries {
@@ -232,10 +232,10 @@ func (w *memory) fiveYears(diaries, film int) {
 		}
 	}
 	w.remove("big") // its copy stays
-	w.write("later/film", append(treetest.Random(101, 900<<10), treetest.Random(300, film)...))
+	w.write("later/film", append(treetest.Random(101, size), treetest.Random(300, film)...))
 	w.backup()
 	w.remove("later")
-	w.write("later/photo", treetest.Random(301, 3<<20))
+	w.write("later/photo", treetest.Random(301, 3*size))
 	if err := os.Link(filepath.Join(w.source, "later/photo"), filepath.Join(w.source, "diary", "photo")); err != nil {
 		w.t.Fatal(err)
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"hiddenbackup/core/internal/treetest"
 	"hiddenbackup/core/manifest"
@@ -23,17 +26,42 @@ type realGrid struct {
 	config   Config
 }
 
+// shared is the practice grid of all tests that need no tor: starting one takes
+// longer than most of them.
+var shared struct {
+	once     sync.Once
+	dir      string
+	practice *node.Practice
+	err      error
+}
+
+// closeShared is for the end of all tests.
+func closeShared() {
+	if shared.practice != nil {
+		shared.practice.Close()
+	}
+	if shared.dir != "" {
+		os.RemoveAll(shared.dir)
+	}
+}
+
+// newRealGrid is the shared grid, empty, and a new vault on it. Whatever a test
+// does to the nodes ends with it.
 func newRealGrid(t *testing.T) *realGrid {
 	t.Helper()
 	nodetest.RequireTahoe(t)
 	manifest.SetTestProfile(t)
-	practice, err := node.StartPractice(t.Context(), node.PracticeConfig{Dir: filepath.Join(nodetest.Dir(t), "grid"), Nodes: 6, Needed: 3})
-	if err != nil {
-		t.Fatal(err)
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "hb-"); shared.err == nil {
+			shared.practice, shared.err = node.StartPractice(t.Context(), node.PracticeConfig{Dir: filepath.Join(shared.dir, "grid"), Nodes: 6, Needed: 3})
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	t.Cleanup(func() { practice.Close() })
-	r := &realGrid{t: t, practice: practice, config: Config{Directory: nodetest.Dir(t), AllowDisk: true, Wait: 20 * time.Second}}
-	grid, err := PracticeGrid(practice.Dir())
+	r := &realGrid{t: t, practice: shared.practice, config: Config{Directory: nodetest.Dir(t), AllowDisk: true, Wait: 20 * time.Second}}
+	t.Cleanup(r.tidy)
+	grid, err := PracticeGrid(r.practice.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +69,31 @@ func newRealGrid(t *testing.T) *realGrid {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// tidy starts what was stopped and takes away what is stored.
+func (r *realGrid) tidy() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var g errgroup.Group
+	for i := range 6 {
+		g.Go(func() error {
+			err := r.practice.StartNode(ctx, i)
+			if errors.Is(err, node.ErrAlreadyRunning) {
+				err = r.practice.Resume(i)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		r.t.Errorf("the grid is not what it was: %v", err)
+	}
+	for i := range 6 {
+		prefixes, _ := filepath.Glob(filepath.Join(r.practice.NodeDir(i), "storage", "shares", "[a-z2-7][a-z2-7]"))
+		for _, dir := range prefixes {
+			os.RemoveAll(dir)
+		}
+	}
 }
 
 // connect is a new machine: all it has is the manifest, sealed and opened.

@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	closeShared()
+	os.Exit(code)
 }
 
 var rehearsalPass = []byte("walrus lantern mountain gravel pliable outfit sandbox")

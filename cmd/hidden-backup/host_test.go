@@ -33,7 +33,7 @@ func newHostComputer(t *testing.T, program, tor string) *hostComputer {
 		t.Fatal(err)
 	}
 	h := &hostComputer{t: t, program: program, tor: tor,
-		env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + nodetest.Dir(t), "XDG_RUNTIME_DIR=" + runtime, "HIDDEN_BACKUP_TAHOE=" + practice.tahoe}}
+		env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + nodetest.Dir(t), "XDG_RUNTIME_DIR=" + runtime, "HIDDEN_BACKUP_TAHOE=" + practice.tahoe, noSleep}}
 	t.Cleanup(func() {
 		h.run("host", "disable")
 		os.RemoveAll(runtime)

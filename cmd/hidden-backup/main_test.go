@@ -27,6 +27,10 @@ var practice struct {
 	err   error
 }
 
+// noSleep is for commands: with the race detector each would sleep a second
+// before it ends.
+const noSleep = "GORACE=atexit_sleep_ms=0"
+
 // runner starts the grid around the tests, not in the commands that testscript
 // makes of this very binary.
 type runner struct{ m *testing.M }
@@ -100,7 +104,7 @@ func runScripts(t *testing.T, dir string) {
 				}
 			})
 			e.Vars = append(e.Vars, "HOME="+filepath.Join(e.WorkDir, "home"), "XDG_RUNTIME_DIR="+runtime,
-				"PRACTICE="+practice.dir, "HIDDEN_BACKUP_TAHOE="+practice.tahoe)
+				"PRACTICE="+practice.dir, "HIDDEN_BACKUP_TAHOE="+practice.tahoe, noSleep)
 			return os.Mkdir(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
 	})

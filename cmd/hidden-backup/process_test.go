@@ -38,8 +38,8 @@ func (tr *traveller) sentOnce(first, content float64) {
 
 func TestInterruptedBackupSaysSoAndContinues(t *testing.T) {
 	tr := newTraveller(t)
-	tr.write("film", 60<<20)
-	run := tr.slowBackup(20 << 20)
+	tr.write("film", 36<<20)
+	run := tr.slowBackup(18 << 20)
 	if err := run.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestInterruptedBackupSaysSoAndContinues(t *testing.T) {
 	if left := traces(tr.runtime); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	tr.sentOnce(run.sofar(), 60<<20)
+	tr.sentOnce(run.sofar(), 36<<20)
 }
 
 // The fifth pack is under way, and what came before is in the checkpoint.
@@ -64,16 +64,16 @@ func TestKilledBackupLeavesNothingBehindAndContinues(t *testing.T) {
 
 func TestBackupSurvivesTheDeathOfItsGateway(t *testing.T) {
 	tr := newTraveller(t)
-	tr.write("film", 60<<20)
-	run := tr.slowBackup(20 << 20)
+	tr.write("film", 36<<20)
+	run := tr.slowBackup(18 << 20)
 	if err := syscall.Kill(tr.gatewayOf(run.cmd.Process.Pid), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.wait(); err != nil {
 		t.Errorf("the backup ended with %v: %s", err, &run.stderr)
 	}
-	t.Logf("%.1f MiB moved for 60", run.sofar()/(1<<20))
-	if run.sofar() > 60<<20+repeatable {
+	t.Logf("%.1f MiB moved for 36", run.sofar()/(1<<20))
+	if run.sofar() > 36<<20+repeatable {
 		t.Errorf("%.0f bytes were sent", run.sofar())
 	}
 	tr.restored()

@@ -14,7 +14,7 @@ import (
 func TestInterruptedRestoreLeavesNoHalfFileAndContinues(t *testing.T) {
 	tr := newTraveller(t)
 	for i := range 12 {
-		tr.write(string(rune('a'+i))+"film", 8<<20)
+		tr.write(string(rune('a'+i))+"film", 4<<20)
 	}
 	tr.backup()
 	out := t.TempDir()
@@ -37,28 +37,28 @@ func TestInterruptedRestoreLeavesNoHalfFileAndContinues(t *testing.T) {
 			continue
 		}
 		whole++
-		if info, err := e.Info(); err != nil || info.Size() != 8<<20 || !strings.HasSuffix(e.Name(), "film") {
+		if info, err := e.Info(); err != nil || info.Size() != 4<<20 || !strings.HasSuffix(e.Name(), "film") {
 			t.Errorf("half a file is left: %s, %v", e.Name(), err)
 		}
 	}
 	if whole == 0 || len(entries)-whole > 3 {
 		t.Errorf("%d files have their names, %d are unfinished", whole, len(entries)-whole)
 	}
-	tr.fetchedOnce(run, out, 96<<20)
+	tr.fetchedOnce(run, out, 48<<20)
 }
 
 func TestKilledRestoreOfOneLargeFileContinues(t *testing.T) {
 	tr := newTraveller(t)
-	tr.write("film", 64<<20)
+	tr.write("film", 48<<20)
 	tr.backup()
 	out := t.TempDir()
 	run := tr.start("restore", "-m", tr.path("her.manifest"), "--target", out, "--limit-download", "16M")
-	run.reach(36 << 20)
+	run.reach(30 << 20)
 	run.kill()
 	if _, err := os.Lstat(filepath.Join(out, "papers", "film")); !os.IsNotExist(err) {
 		t.Errorf("half a file has its name: %v", err)
 	}
-	tr.fetchedOnce(run, out, 64<<20)
+	tr.fetchedOnce(run, out, 48<<20)
 }
 
 // fetchedOnce runs the restore that follows one that was cut off. What the two

@@ -70,7 +70,7 @@ func (tr *traveller) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{"hidden-backup"}, append(args, "--passphrase-fd", "3")...)
 	cmd.ExtraFiles = []*os.File{r}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tr.home, "XDG_RUNTIME_DIR=" + tr.runtime, "HIDDEN_BACKUP_TAHOE=" + practice.tahoe}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tr.home, "XDG_RUNTIME_DIR=" + tr.runtime, "HIDDEN_BACKUP_TAHOE=" + practice.tahoe, noSleep}
 	cmd.Env = append(cmd.Env, tr.env...)
 	return cmd
 }

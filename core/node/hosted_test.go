@@ -132,7 +132,7 @@ func TestHostedNodeIsNotAStrangerOnItsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	if h, err := node.StartHosted(deadline(t, time.Minute), cfg); err == nil {
+	if h, err := node.StartHosted(deadline(t, 20*time.Second), cfg); err == nil {
 		h.Stop()
 		t.Error("it started on a port that was taken")
 	}

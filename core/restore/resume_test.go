@@ -99,7 +99,7 @@ func (w *world) cutOff(dir string, snap uint64, n int64, cut func(cancel func())
 }
 
 func TestRestoreOfOneLargeFileContinuesHoweverItWasCutOff(t *testing.T) {
-	const size, cut = 48 << 20, 20 << 20
+	const size, cut = 32 << 20, 16 << 20
 	restore.SetWindow(t, 8<<20)
 	w := newWorld(t)
 	film := w.write("film", treetest.Random(11, size))
@@ -178,7 +178,7 @@ func TestRestoreInAProcessOfItsOwn(t *testing.T) {
 }
 
 func TestManyFilesThatWereWrittenWhenARunWasKilledAreNotFetchedAgain(t *testing.T) {
-	const files, size = 60, 700_000
+	const files, size = 40, 700_000
 	w := newWorld(t)
 	for i := range files {
 		w.write(fmt.Sprintf("photo %03d", i), treetest.Random(uint64(700+i), size))
