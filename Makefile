@@ -89,7 +89,7 @@ lint:
 
 .PHONY: bench
 bench: deps
-	HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 $(GO) test -run '^$$' -bench Versus -benchtime 1x -timeout 120m -v ./core
+	HIDDEN_BACKUP_REQUIRE_GRID=1 HIDDEN_BACKUP_REQUIRE_TOR=1 $(GO) test -run '^$$' -bench Versus -benchtime 1x -timeout 120m -v ./core ./ui/uitest
 
 .PHONY: man
 man: build

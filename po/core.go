@@ -16,7 +16,7 @@ import (
 // The window has words of its own for some hints.
 const overridden = "ui/hints.go"
 
-var sources = []string{"core/explain.go", "core/progress/progress.go", "core/internal/localfs/item.go"}
+var sources = []string{"core/explain.go", "core/explainhost.go", "core/progress/progress.go", "core/internal/localfs/item.go"}
 
 func main() {
 	ours := make(map[string]bool)

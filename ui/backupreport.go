@@ -11,12 +11,20 @@ import (
 )
 
 // newBackupReport says what a backup proved, or why it did not end well.
-func newBackupReport(w *window, s *session, r backup.Report, err error) *page {
+func newBackupReport(w *window, r backup.Report, err error) *page {
 	o := backupOutcome(r, err)
 	if err != nil {
-		o.next, o.then = T("_Try Again"), func() { w.goHome(); w.openBackup(s) }
+		o.next, o.then = T("_Try Again"), func() {
+			w.goHome()
+			w.unlocked(T("Open the manifest of your backup to back up again."), w.openBackup)
+		}
 	} else {
 		o.next, o.then = T("Ready to _Wipe?"), w.readyToWipe
+		if s := w.app.session; s.outdated(r) {
+			o.notes = lines(o.notes, T("The manifests that you gave away name an older snapshot. They still find this one, as long as the servers show it."))
+			before := s.opened.Owner
+			o.also, o.alsoThen = T("Sh_are the Manifest Anew"), func() { w.shareAnew(before, r) }
+		}
 	}
 	return newReport(w, T("Back Up"), o).page
 }

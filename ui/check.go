@@ -56,6 +56,7 @@ func (w *window) runCheck(s *session, plan core.CheckPlan) {
 	grid, config := s.grid, w.app.config
 	w.begin(&task{
 		Title: T("Checking the Backup"),
+		Grid:  grid, Writes: plan.Repair || plan.Renew,
 		Work: func(ctx context.Context, t *progress.Tracker) (err error) {
 			r, err = grid.Check(ctx, config, plan, t)
 			return err

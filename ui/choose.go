@@ -15,8 +15,18 @@ import (
 // path, or not at all. It does not wait: a nested main loop would freeze the
 // window for a screen reader.
 func (w *window) chooseFile(title string, action gtk.FileChooserAction, accept, name string, chosen func(path string)) {
+	w.choose(title, action, accept, name, false, func(paths []string) { chosen(paths[0]) })
+}
+
+// chooseFolders asks for folders: one, or several of the same place.
+func (w *window) chooseFolders(title, accept string, chosen func(paths []string)) {
+	w.choose(title, gtk.FILE_CHOOSER_ACTION_SELECT_FOLDER, accept, "", true, chosen)
+}
+
+func (w *window) choose(title string, action gtk.FileChooserAction, accept, name string, several bool, chosen func(paths []string)) {
 	d := must(gtk.FileChooserNativeDialogNew(title, w.Window, action, accept, T("_Cancel")))
 	d.SetModal(true)
+	d.SetSelectMultiple(several)
 	if action == gtk.FILE_CHOOSER_ACTION_SAVE {
 		d.SetCurrentName(name)
 		d.SetDoOverwriteConfirmation(false) // nothing is ever written over
@@ -26,17 +36,21 @@ func (w *window) chooseFile(title string, action gtk.FileChooserAction, accept, 
 	p := w.top()
 	w.dialog = d // or the collector takes it while it is shown
 	d.Connect("response", func(_ *glib.Object, response int) {
-		path := d.GetFilename()
+		paths, err := d.GetFilenames()
 		d.Destroy()
 		w.dialog = nil
-		if gtk.ResponseType(response) != gtk.RESPONSE_ACCEPT || path == "" {
+		if gtk.ResponseType(response) != gtk.RESPONSE_ACCEPT || err != nil || len(paths) == 0 {
 			return
 		}
 		// That somebody has a manifest is nobody's business.
-		later(w.app.ctx, noted, func() { recent.Forget(path) })
-		w.last = filepath.Dir(path)
+		later(w.app.ctx, noted, func() {
+			for _, path := range paths {
+				recent.Forget(path)
+			}
+		})
+		w.last = filepath.Dir(paths[0])
 		if p.ctx.Err() == nil {
-			chosen(path)
+			chosen(paths)
 		}
 	})
 	d.Show()

@@ -3,6 +3,8 @@ package ui
 import (
 	"github.com/gotk3/gotk3/gdk"
 	"github.com/gotk3/gotk3/gtk"
+
+	"hiddenbackup/ui/internal/accessible"
 )
 
 // code shows a picture of QR codes as large as fits, so that a telephone sees
@@ -12,8 +14,8 @@ type code struct {
 	Image *gtk.Image `ui:"code_image"`
 }
 
-// openCode shows a picture in PNG.
-func (w *window) openCode(png []byte) error {
+// openCode shows a picture in PNG; what it is of is for those who do not see it.
+func (w *window) openCode(png []byte, what string) error {
 	loader, err := gdk.PixbufLoaderNew()
 	if err != nil {
 		return err
@@ -31,6 +33,7 @@ func (w *window) openCode(png []byte) error {
 	c := &code{}
 	c.page = w.newPage("code", T("QR Code"), c)
 	c.Image.SetFromPixbuf(picture)
+	accessible.SetName(c.Image, what)
 	w.open(c.page)
 	return nil
 }

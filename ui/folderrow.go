@@ -42,7 +42,8 @@ func newFolderRow(p preset, changed func()) *folderRow {
 	r.size.SetWidthChars(12)
 	r.tiers = must(gtk.ComboBoxTextNew())
 	for tier := 1; tier <= 3; tier++ {
-		r.tiers.Append(strconv.Itoa(tier), tierName(uint8(tier)))
+		// The number says the order; the names alone do not.
+		r.tiers.Append(strconv.Itoa(tier), fmt.Sprintf("%d. %s", tier, tierName(uint8(tier))))
 	}
 	r.tiers.SetActiveID(strconv.Itoa(p.tier))
 	r.tiers.SetVAlign(gtk.ALIGN_CENTER)

@@ -19,33 +19,41 @@ import (
 // folders asks what to back up, and counts it while she chooses.
 type folders struct {
 	*page
+	Frame    *gtk.Frame       `ui:"list_frame"`
 	List     *gtk.Box         `ui:"list_box"`
 	Add      *gtk.Button      `ui:"add_button"`
+	Tiers    *gtk.Label       `ui:"tiers_label"`
 	Total    *gtk.Label       `ui:"total_label"`
 	LeftOut  *gtk.Label       `ui:"left_out_label"`
 	Caches   *gtk.CheckButton `ui:"caches_check"`
 	Large    *gtk.CheckButton `ui:"large_check"`
 	Largest  *gtk.SpinButton  `ui:"large_spin"`
 	Patterns *gtk.TextView    `ui:"patterns_view"`
+	Step     *gtk.Label       `ui:"step_label"`
 	Next     *gtk.Button      `ui:"next_button"`
 
-	c    *creation
-	rows []*folderRow
-	stop context.CancelFunc // of the counting that goes on
-	busy bool               // counting
+	c      *creation
+	rows   []*folderRow
+	widths *gtk.SizeGroup     // of the menus, and of the label above them
+	stop   context.CancelFunc // of the counting that goes on
+	busy   bool               // counting
 }
 
 func newFolders(w *window, c *creation) *folders {
 	f := &folders{c: c, stop: func() {}}
 	f.page = w.newPage("folders", T("Back Up"), f)
 	f.initial = f.Next
+	f.Step.SetText(c.step(stepFolders))
+	f.Frame.Hide() // until there is something to choose
+	f.widths = must(gtk.SizeGroupNew(gtk.SIZE_GROUP_HORIZONTAL))
+	f.widths.AddWidget(f.Tiers)
 	f.Add.Connect("clicked", func() {
-		w.chooseFile(T("Choose a Folder"), gtk.FILE_CHOOSER_ACTION_SELECT_FOLDER, T("_Add"), "", f.add)
+		w.chooseFolders(T("Choose Folders"), T("_Add"), f.add)
 	})
 	f.Caches.Connect("toggled", f.count)
 	f.Large.Connect("toggled", f.count)
 	f.Largest.Connect("value-changed", f.count)
-	f.onText(f.Patterns, f.count)
+	f.onText(f.Patterns, f.count, func() { f.explain(core.ErrRule) })
 	f.Next.Connect("clicked", f.next)
 	desktop := desktopPresets()
 	run(f.ctx, func(ctx context.Context) (offer, error) { return offerOf(ctx, desktop), nil }, func(o offer, _ error) {
@@ -61,26 +69,41 @@ func newFolders(w *window, c *creation) *folders {
 	return f
 }
 
-// add takes a folder from the file chooser.
-func (f *folders) add(path string) {
+// add takes folders from the file chooser.
+func (f *folders) add(paths []string) {
+	var refused error
+	for _, path := range paths {
+		if err := f.addOne(path); err != nil {
+			refused = err
+		}
+	}
+	f.count()
+	if refused != nil {
+		f.explain(refused)
+	}
+}
+
+func (f *folders) addOne(path string) error {
 	for _, r := range f.rows {
 		if tails.Expand(r.path) == path {
 			r.check.SetActive(true)
-			return
+			return nil
 		}
 	}
 	if _, err := core.NewFolder(path, 2, nil); err != nil {
-		f.explain(err)
-		return
+		return err
 	}
 	f.addRow(preset{title: filepath.Base(path), path: path, tier: 2, chosen: true})
-	f.count()
+	return nil
 }
 
 func (f *folders) addRow(p preset) {
 	r := newFolderRow(p, f.count)
 	f.rows = append(f.rows, r)
 	f.List.Add(r.row)
+	f.widths.AddWidget(r.tiers)
+	f.Tiers.Show()
+	f.Frame.Show()
 }
 
 // chosen are the folders that are ticked, in the order shown, and their rows.
@@ -174,7 +197,7 @@ func (f *folders) refresh() {
 }
 
 func (f *folders) next() {
-	list, rows, err := f.chosen()
+	list, _, err := f.chosen()
 	if err == nil && len(list) == 0 {
 		err = errors.New("no folder")
 	}
@@ -187,9 +210,6 @@ func (f *folders) next() {
 		f.explain(err)
 		return
 	}
-	f.c.folders, f.c.filters, f.c.sizes = list, rules, nil
-	for _, r := range rows {
-		f.c.sizes = append(f.c.sizes, r.counted.Status().Bytes)
-	}
+	f.c.folders, f.c.filters = list, rules
 	f.w.open(newPassphrase(f.w, f.c).page)
 }

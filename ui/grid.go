@@ -17,6 +17,7 @@ const lookInterval = time.Second
 type gridUse struct {
 	title  string // of the page
 	label  string // of the button that leads on
+	step   string // of a longer way, shown when all is well; may be empty
 	writes bool   // it needs as many servers as a change, not only as a restore
 	then   func(*session)
 }
@@ -30,6 +31,7 @@ type gridPage struct {
 	Way     *gtk.Label       `ui:"way_label"`
 	Dots    *gtk.DrawingArea `ui:"dots_area"`
 	Margin  *gtk.Label       `ui:"margin_label"`
+	Frame   *gtk.Frame       `ui:"list_frame"`
 	List    *gtk.Box         `ui:"list_box"`
 	Reason  *gtk.Label       `ui:"reason_label"`
 	Again   *gtk.Button      `ui:"again_button"`
@@ -95,8 +97,14 @@ func (g *gridPage) refresh() {
 	g.State.SetText(v.state)
 	g.Way.SetText(v.way)
 	g.Margin.SetText(v.margin)
+	if v.enough {
+		v.reason = g.use.step
+	}
 	g.Reason.SetText(v.reason)
-	g.Next.SetSensitive(v.enough)
+	if v.enough != g.Next.GetSensitive() {
+		g.Next.SetSensitive(v.enough)
+		g.offer(g.Next)
+	}
 	g.Again.SetVisible(v.failed)
 	g.Spinner.SetVisible(v.waiting)
 	if v.waiting {
@@ -110,6 +118,14 @@ func (g *gridPage) refresh() {
 	}
 }
 
+// offer gives the keyboard to b, which can be pressed from now on, unless it is
+// in use elsewhere.
+func (g *gridPage) offer(b *gtk.Button) {
+	if _, nowhere := g.w.Window.GetFocus(); g.w.top() == g.page && (nowhere != nil || g.place.ToWidget().IsFocus()) {
+		b.GrabFocus()
+	}
+}
+
 func (g *gridPage) view() gridView {
 	return viewOfGrid(gridState{
 		phase: g.s.tracker.Status().Phase, up: g.s.grid != nil, startFailed: g.s.failed, askFailed: g.failed,
@@ -117,8 +133,9 @@ func (g *gridPage) view() gridView {
 	})
 }
 
-// showServers has one row for each server, in the order of the manifest.
+// showServers has one row for each server.
 func (g *gridPage) showServers() {
+	servers := ordered(g.status.Servers)
 	for len(g.rows) < len(g.status.Servers) {
 		r := newServerRow()
 		g.rows = append(g.rows, r)
@@ -127,7 +144,8 @@ func (g *gridPage) showServers() {
 	for i, r := range g.rows {
 		r.row.SetVisible(i < len(g.status.Servers))
 		if i < len(g.status.Servers) {
-			r.show(g.status.Servers[i])
+			r.show(servers[i])
 		}
 	}
+	g.Frame.SetVisible(len(servers) > 0) // round nothing it would be a line
 }

@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +102,34 @@ func margin(s core.Status) string {
 		return ""
 	}
 	return fmt.Sprintf(N("When a backup reaches all of them, any %d of these may vanish for good; it reaches at least %d.", "When a backup reaches all of them, any %d of these may vanish for good; it reaches at least %d.", s.Total-s.Needed), s.Total-s.Needed, s.Happy)
+}
+
+// ordered are the servers as people look for them: those that answer first, as
+// in the picture above, and by their names.
+func ordered(servers []core.ServerStatus) []core.ServerStatus {
+	rank := func(s core.ServerStatus) int {
+		switch {
+		case !s.Connected:
+			return 2
+		case s.Silent:
+			return 1
+		}
+		return 0
+	}
+	servers = slices.Clone(servers)
+	slices.SortStableFunc(servers, func(a, b core.ServerStatus) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
+	})
+	return servers
+}
+
+// serverDetail is what those who run the server may ask for.
+func serverDetail(s core.ServerStatus) string {
+	heard := ""
+	if !s.LastHeard.IsZero() {
+		heard = fmt.Sprintf(T("Heard of last: %s"), moment(s.LastHeard))
+	}
+	return lines(shown(s.Text), heard)
 }
 
 // serverText says how a server is.

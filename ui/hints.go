@@ -10,7 +10,8 @@ func msg(text string) string { return text }
 var hints = map[string]string{
 	"Run the same command again; a backup or restore continues from here.":                                                                              msg("Begin again when you like: a backup or restore goes on from here."),
 	"If the font is missing, install the package fonts-dejavu-core. Otherwise leave --to out: the card then has lines to write on by hand.":             msg("If the font is missing, install the package fonts-dejavu-core. Otherwise leave the words for the card empty: it then has lines to write on by hand."),
-	"Install it (“make deps” in the source tree does), version 1.20 or newer.":                                                                          msg("Install Tahoe-LAFS, version 1.20 or newer."),
+	"Install it (“make deps” in the source tree does), version 1.20 or newer.":                                                                          msg("Open a terminal, and type or paste the line that stands under Details. On Tails this takes an administration password, which is set on the Welcome Screen. Then try again."),
+	"Install the Debian package that is named.":                                                                                                         msg("Open a terminal, and type or paste the line that stands under Details. On Tails this takes an administration password, which is set on the Welcome Screen. Then try again."),
 	"Log in on a desktop session, or name a directory with --node-directory and accept with --allow-disk that traces may stay on it.":                   msg("Log in on a desktop session, which has such a place."),
 	"Remove it, or name another one with --node-directory.":                                                                                             msg("Remove it, and start Hidden Backup again."),
 	"Name a directory with a shorter path with --node-directory.":                                                                                       msg("Log in on a desktop session, which has a place with a shorter path."),
@@ -50,10 +51,22 @@ var hints = map[string]string{
 	"Wait until the servers with the newer state are back; “status” shows each. Or somebody hides it: then ask those who run the servers.":                                                              msg("Wait until the servers with the newer state are back; the page of the grid shows each. Or somebody hides it: then ask those who run the servers."),
 	"Name one on the command line, or put folders into the manifest.":                    msg("Make a new backup with the folders you want."),
 	"Free some space or choose another target, then run the same command: it continues.": msg("Free some space or choose another folder, then try again: it goes on from here."),
-	"“ls” shows the names.":                           msg("Choose something that is there."),
-	"Name a directory with --target.":                 msg("Choose a folder."),
-	"Restore elsewhere, or add --overwrite changed.":  msg("Restore elsewhere, or choose to replace what is different."),
-	"Free some space and run the same command again.": msg("Free some space and try again."),
+	"“ls” shows the names.":                                                                              msg("Choose something that is there."),
+	"Name a directory with --target.":                                                                    msg("Choose a folder."),
+	"Restore elsewhere, or add --overwrite changed.":                                                     msg("Restore elsewhere, or choose to replace what is different."),
+	"Free some space and run the same command again.":                                                    msg("Free some space and try again."),
+	"Name one with --service: storage or introducer.":                                                    msg("Try again."),
+	"“host info --details” explains every option.":                                                       msg("Write it in another way."),
+	"Read what “host enable” says in a terminal, or add --yes if you know it.":                           msg("Read what stands on the page, and agree to it."),
+	"Stop it first: host disable.":                                                                       msg("Stop it first."),
+	"“host run” runs it in this terminal and shows why.":                                                 msg("Try again; the details are what it said."),
+	"Start it with “host enable”.":                                                                       msg("Start it first."),
+	"Start it with “host enable”, then invite.":                                                          msg("Start it first."),
+	"Tell them, and let them move elsewhere first. “host disable --forget” then removes all of it.":      msg("Tell them, and let them move elsewhere first."),
+	"“host people” shows who is.":                                                                        msg("Check the name."),
+	"“host disable” shuts everybody out at once; “host enable” then lets the others in again.":           msg("Stop it: that shuts everybody out at once. Start it again to let the others in."),
+	"Log in on this computer itself and repeat the command there: systemd could not be asked from here.": msg("Log in on this computer itself and stop it there: systemd could not be asked from here."),
+	"Start it by hand with “host enable” after each login.":                                              msg("Start it by hand after each login."),
 }
 
 // explain is core.Explain in the words of the window, translated.
@@ -61,6 +74,9 @@ func explain(err error) core.Message {
 	m := core.Explain(err)
 	if hint, ok := hints[m.Hint]; ok {
 		m.Hint = hint
+	}
+	if core.LacksTahoe(err) {
+		m.Detail = lines(core.InstallTahoe, m.Detail)
 	}
 	m.Title, m.Safe, m.Hint = T(m.Title), T(m.Safe), T(m.Hint)
 	return m

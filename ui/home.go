@@ -22,6 +22,7 @@ type home struct {
 	Rehearse *gtk.Button `ui:"rehearse_button"`
 	Share    *gtk.Button `ui:"share_button"`
 	Ready    *gtk.Button `ui:"ready_button"`
+	Lend     *gtk.Button `ui:"lend_button"`
 	Practice *gtk.Button `ui:"practice_button"`
 }
 
@@ -29,7 +30,6 @@ func newHome(w *window) *home {
 	h := &home{}
 	h.page = w.newPage("home", T("Hidden Backup"), h)
 	h.entered = h.refresh
-	h.focus = h.BackUp
 	h.TaskButton.Connect("clicked", h.showTask)
 	h.BackUp.Connect("clicked", w.startBackup)
 	h.Restore.Connect("clicked", w.restoreGuide)
@@ -37,6 +37,7 @@ func newHome(w *window) *home {
 	h.Rehearse.Connect("clicked", w.rehearse)
 	h.Share.Connect("clicked", w.shareManifest)
 	h.Ready.Connect("clicked", w.readyToWipe)
+	h.Lend.Connect("clicked", w.lendSpace)
 	h.Practice.Connect("clicked", w.practise)
 	return h
 }
@@ -49,6 +50,10 @@ func (h *home) refresh() {
 	h.Others.SetSensitive(running == nil)
 	h.TaskBox.SetVisible(running != nil || ended != nil)
 	h.TaskWait.SetVisible(running != nil)
+	h.focus = h.BackUp
+	if running != nil || ended != nil {
+		h.focus = h.TaskButton
+	}
 	h.TaskLabel.Show()
 	h.TaskButton.Show()
 	switch {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"hiddenbackup/core"
 	"hiddenbackup/core/manifest"
+	"hiddenbackup/core/paper"
 )
 
 // join asks for the grid.
@@ -23,6 +25,7 @@ type join struct {
 	Busy     *gtk.Box         `ui:"busy_box"`
 	Spinner  *gtk.Spinner     `ui:"busy_spinner"`
 	BusyText *gtk.Label       `ui:"busy_label"`
+	Step     *gtk.Label       `ui:"step_label"`
 	Next     *gtk.Button      `ui:"next_button"`
 
 	c    *creation
@@ -32,12 +35,18 @@ type join struct {
 func newJoin(w *window, c *creation) *join {
 	j := &join{c: c}
 	j.page = w.newPage("join", T("Back Up"), j)
+	j.Step.SetText(c.step(stepGrid))
 	j.focus, j.initial = j.Text, j.Next
 	j.Text.Connect("toggled", j.refresh)
 	j.File.Connect("clicked", func() {
 		w.chooseFile(T("Choose the Description of the Grid"), gtk.FILE_CHOOSER_ACTION_OPEN, T("_Open"), "", j.read)
 	})
-	j.onText(j.View, j.refresh)
+	j.onText(j.View, j.refresh, func() { j.tell(gridMessage(paper.ErrTooLarge)) })
+	every(j.ctx, tick, func() {
+		if j.busy {
+			j.BusyText.SetText(startingText(core.PracticeStarting("")))
+		}
+	})
 	j.Next.Connect("clicked", j.next)
 	j.refresh()
 	return j
@@ -64,7 +73,11 @@ func (j *join) refresh() {
 func (j *join) read(path string) {
 	run(j.ctx, func(context.Context) (string, error) { return core.ReadText(path) },
 		func(text string, err error) {
-			if err != nil {
+			switch {
+			case errors.Is(err, manifest.ErrNotManifest) || errors.Is(err, manifest.ErrInvalid) || errors.Is(err, paper.ErrTooLarge):
+				j.tell(gridMessage(err)) // a manifest is not what she is asked for
+				return
+			case err != nil:
 				j.explain(err)
 				return
 			}

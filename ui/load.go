@@ -32,6 +32,7 @@ func load(name string, widgets any) *gtk.Builder {
 	if err != nil {
 		panic(fmt.Sprintf("%s.ui: %v", name, err))
 	}
+	b.Unref() // gotk3 takes one reference too many: all widgets of the file would stay in memory
 	v := reflect.ValueOf(widgets).Elem()
 	for i := range v.NumField() {
 		id, ok := v.Type().Field(i).Tag.Lookup("ui")

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"hiddenbackup/core"
+	"hiddenbackup/core/host"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/node"
 	"hiddenbackup/core/tails"
@@ -35,8 +38,12 @@ var practice struct {
 func TestMain(m *testing.M) {
 	manifest.SetTestProfile(nil)
 	isHelper := len(os.Args) == 2 && (os.Args[1] == core.KeeperCommand || os.Args[1] == core.RehearsalCommand)
-	if filepath.Base(os.Args[0]) == program || isHelper {
+	isHost := len(os.Args) == 5 && os.Args[1] == "host"
+	if filepath.Base(os.Args[0]) == program || isHelper || isHost {
 		window()
+	}
+	if filepath.Base(os.Args[0]) == desktop {
+		playDesktop()
 	}
 	os.Exit(withGrid(m))
 }
@@ -46,6 +53,17 @@ func window() {
 	runtime.LockOSThread()
 	if root := os.Getenv("TAILS_ROOT"); root != "" {
 		tails.SetTestSystem(nil, root, "")
+	}
+	if len(os.Args) == 5 && os.Args[1] == "host" {
+		answer(func(ctx context.Context) error {
+			h, err := host.Open(host.Config{Service: os.Args[4]})
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+			defer stop()
+			return h.Run(ctx)
+		})
 	}
 	if len(os.Args) == 2 {
 		switch os.Args[1] {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/gotk3/gotk3/glib"
@@ -65,6 +66,14 @@ func soon(ctx context.Context, f func()) {
 		if ctx.Err() == nil {
 			f()
 		}
+	})
+}
+
+// release gives back what GTK holds for widgets that are gone. Go's collector
+// sees none of it, only some small values that hold it, and takes its time.
+func release(ctx context.Context) {
+	soon(ctx, func() {
+		go runtime.GC() // what it finds is given back on the loop
 	})
 }
 

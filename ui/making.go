@@ -17,6 +17,7 @@ type making struct {
 	*page
 	Bar   *gtk.ProgressBar `ui:"bar"`
 	Phase *gtk.Label       `ui:"phase_label"`
+	Step  *gtk.Label       `ui:"step_label"`
 	Again *gtk.Button      `ui:"again_button"`
 
 	c       *creation
@@ -27,6 +28,7 @@ type making struct {
 func newMaking(w *window, c *creation) *making {
 	p := &making{c: c, tracker: new(progress.Tracker)}
 	p.page = w.newPage("making", T("Back Up"), p)
+	p.Step.SetText(c.step(stepManifest))
 	p.Again.Connect("clicked", p.work)
 	every(p.ctx, tick, func() {
 		if p.working {
@@ -71,7 +73,7 @@ func (p *making) made(m core.Made, err error) {
 	clear(p.c.generated)
 	p.c.generated = nil
 	s := p.w.app.session
-	s.parts = folderParts(p.c.folders, p.c.sizes)
 	p.w.goHome() // the way back would make another one
-	p.w.open(newShare(p.w, c, func() { p.w.openBackup(s) }).page)
+	step, last := p.c.step(stepManifest), p.c.step(stepBackup)
+	p.w.open(newShare(p.w, c, step, func() { p.w.openBackupStep(s, last) }).page)
 }

@@ -67,12 +67,27 @@ func (p *page) quiet() {
 	}
 }
 
-// onText calls f when the text of view changes. A text outlives its widget: what
+// mostPasted is beyond the text of any manifest, which has a third of a megabyte
+// at most.
+const mostPasted = 512 << 10
+
+// onText calls f when the text of view changes. What would make it longer than
+// any that belongs there is kept out before it is in, and tooLong called: to lay
+// out a long line takes GTK many seconds. A text outlives its widget: what
 // listens to it is taken off when the page is left, or both stay for ever.
-func (p *page) onText(view *gtk.TextView, f func()) {
+func (p *page) onText(view *gtk.TextView, f, tooLong func()) {
 	b := must(view.GetBuffer())
-	handler := b.Connect("changed", f)
-	when(p.ctx, func() { b.HandlerDisconnect(handler) })
+	bound := b.Connect("insert-text", func(_ *gtk.TextBuffer, _ *gtk.TextIter, text string) {
+		if b.GetCharCount()+len(text) > mostPasted {
+			b.StopEmission("insert-text")
+			tooLong()
+		}
+	})
+	changed := b.Connect("changed", f)
+	when(p.ctx, func() {
+		b.HandlerDisconnect(bound)
+		b.HandlerDisconnect(changed)
+	})
 }
 
 // textOf is the whole text of view.

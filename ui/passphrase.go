@@ -24,6 +24,7 @@ type passphrase struct {
 	Show         *gtk.CheckButton `ui:"show_check"`
 	Bar          *gtk.LevelBar    `ui:"strength_bar"`
 	Strength     *gtk.Label       `ui:"strength_label"`
+	Step         *gtk.Label       `ui:"step_label"`
 	Next         *gtk.Button      `ui:"next_button"`
 
 	c *creation
@@ -32,6 +33,7 @@ type passphrase struct {
 func newPassphrase(w *window, c *creation) *passphrase {
 	p := &passphrase{c: c}
 	p.page = w.newPage("passphrase", T("Back Up"), p)
+	p.Step.SetText(c.step(stepPassphrase))
 	p.focus, p.initial = p.Next, p.Next
 	p.Again.Connect("clicked", func() {
 		p.generate()

@@ -18,6 +18,8 @@ type practice struct {
 	Start   *gtk.Button  `ui:"start_button"`
 	Stop    *gtk.Button  `ui:"stop_button"`
 	Next    *gtk.Button  `ui:"next_button"`
+
+	starting bool
 }
 
 func (w *window) practise() { w.open(newPractice(w).page) }
@@ -27,7 +29,7 @@ func newPractice(w *window) *practice {
 	p.page = w.newPage("practice", T("Practice"), p)
 	p.initial = p.Next
 	p.entered = p.look
-	p.Start.Connect("clicked", func() { p.wait(T("Starting the practice grid takes some seconds…")); p.start(func(manifest.Grid) {}) })
+	p.Start.Connect("clicked", func() { p.start(func(manifest.Grid) {}) })
 	p.Stop.Connect("clicked", func() {
 		p.wait(T("Stopping…"))
 		run(p.ctx, func(context.Context) (struct{}, error) { return struct{}{}, core.StopPractice("") }, func(_ struct{}, err error) {
@@ -38,8 +40,12 @@ func newPractice(w *window) *practice {
 		})
 	})
 	p.Next.Connect("clicked", func() {
-		p.wait(T("Starting the practice grid takes some seconds…"))
-		p.start(func(g manifest.Grid) { w.open(newFolders(w, &creation{grid: g}).page) })
+		p.start(func(g manifest.Grid) { w.open(newFolders(w, &creation{grid: g, practice: true}).page) })
+	})
+	every(p.ctx, tick, func() {
+		if p.starting {
+			p.State.SetText(startingText(core.PracticeStarting("")))
+		}
 	})
 	p.wait("")
 	return p
@@ -57,14 +63,27 @@ func (p *practice) wait(text string) {
 }
 
 func (p *practice) start(then func(manifest.Grid)) {
+	p.wait(startingText(0, 0))
+	p.starting = true
 	run(p.ctx, startPractice, func(g manifest.Grid, err error) {
+		p.starting = false
 		p.look()
 		if err != nil {
+			p.Start.SetLabel(T("_Try Again"))
 			p.explain(err)
 			return
 		}
 		then(g)
 	})
+}
+
+// startingText says how far the practice grid is, which takes a while on a slow
+// computer.
+func startingText(up, of int) string {
+	if of == 0 {
+		return T("Starting the practice grid takes some seconds…")
+	}
+	return fmt.Sprintf(T("Starting the practice grid. Servers up: %d of %d."), up, of)
 }
 
 // look shows how the practice grid is.

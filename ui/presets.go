@@ -82,14 +82,43 @@ func tailsTier(key string) int {
 	return 2
 }
 
-// desktopPresets are the folders of an ordinary desktop that are there.
-func desktopPresets() (list []preset) {
-	for _, d := range []glib.UserDirectory{glib.USER_DIRECTORY_DOCUMENTS, glib.USER_DIRECTORY_PICTURES, glib.USER_DIRECTORY_DESKTOP, glib.USER_DIRECTORY_VIDEOS, glib.USER_DIRECTORY_MUSIC} {
-		path, err := glib.GetUserSpecialDir(d)
-		if err != nil || !isDir(path) || filepath.Clean(path) == filepath.Clean(tails.Expand("~")) {
+// desktopFolders are the folders of an ordinary desktop, and what they are
+// called where no file says it (user-dirs.dirs, which some systems never write).
+var desktopFolders = []struct {
+	is   glib.UserDirectory
+	name string
+}{
+	{glib.USER_DIRECTORY_DOCUMENTS, "Documents"},
+	{glib.USER_DIRECTORY_PICTURES, "Pictures"},
+	{glib.USER_DIRECTORY_DESKTOP, "Desktop"},
+	{glib.USER_DIRECTORY_VIDEOS, "Videos"},
+	{glib.USER_DIRECTORY_MUSIC, "Music"},
+}
+
+// desktopPresets are those of them that are there. Only the loop may ask GLib.
+func desktopPresets() []preset {
+	said := make(map[glib.UserDirectory]string)
+	for _, f := range desktopFolders {
+		if path, err := glib.GetUserSpecialDir(f.is); err == nil {
+			said[f.is] = path
+		}
+	}
+	return presetsIn(tails.Expand("~"), said)
+}
+
+// presetsIn are the folders that are there, in the place that is said for them
+// or below home.
+func presetsIn(home string, said map[glib.UserDirectory]string) (list []preset) {
+	for _, f := range desktopFolders {
+		path := said[f.is]
+		if path == "" {
+			path = filepath.Join(home, f.name)
+		}
+		// A folder that somebody does without is said to be the home itself.
+		if filepath.Clean(path) == filepath.Clean(home) || !isDir(path) {
 			continue
 		}
-		list = append(list, preset{title: filepath.Base(path), path: path, tier: 2, chosen: d == glib.USER_DIRECTORY_DOCUMENTS})
+		list = append(list, preset{title: filepath.Base(path), path: path, tier: 2, chosen: f.is == glib.USER_DIRECTORY_DOCUMENTS})
 	}
 	return list
 }

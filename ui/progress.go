@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"context"
 	"time"
 
 	"github.com/gotk3/gotk3/cairo"
 	"github.com/gotk3/gotk3/gtk"
 
+	"hiddenbackup/core"
 	"hiddenbackup/ui/internal/accessible"
 )
 
@@ -27,11 +29,14 @@ type progressPage struct {
 	RateBox  *gtk.Box         `ui:"rate_box"`
 	RateArea *gtk.DrawingArea `ui:"rate_area"`
 	Rate     *gtk.Label       `ui:"rate_label"`
+	Highest  *gtk.Label       `ui:"highest_label"`
 	Current  *gtk.Label       `ui:"current_label"`
 	Problems *gtk.Label       `ui:"problems_label"`
 	Stop     *gtk.Button      `ui:"stop_button"`
 
-	bars []*gtk.LevelBar
+	bars   []*gtk.LevelBar
+	asking bool
+	lacks  string // what the grid lacks for the task to go on; empty: nothing
 }
 
 func newProgress(w *window, t *task) *progressPage {
@@ -44,14 +49,39 @@ func newProgress(w *window, t *task) *progressPage {
 		p.Stop.SetLabel(T("Stopping…"))
 		t.stop()
 	})
+	p.RateBox.SetNoShowAll(false)
+	p.RateBox.ShowAll()
+	p.RateBox.Hide()
 	p.makeBars()
 	p.RateArea.Connect("draw", func(area *gtk.DrawingArea, c *cairo.Context) bool {
 		drawRate(area, c, t.rates)
 		return true
 	})
 	every(p.ctx, tick, p.refresh)
+	if t.Grid != nil {
+		every(p.ctx, lookInterval, p.ask)
+	}
 	p.refresh()
 	return p
+}
+
+// ask asks the gateway, one question at a time, why it might not go on.
+func (p *progressPage) ask() {
+	if p.asking {
+		return
+	}
+	p.asking = true
+	grid := p.task.Grid
+	run(p.ctx, func(ctx context.Context) (core.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*lookInterval)
+		defer cancel()
+		return grid.Status(ctx)
+	}, func(s core.Status, err error) {
+		p.asking, p.lacks = false, ""
+		if v := viewOfGrid(gridState{up: true, askFailed: err, status: s, writes: p.task.Writes}); !v.enough {
+			p.lacks = v.state + " " + v.reason
+		}
+	})
 }
 
 // makeBars makes the bars, with their names in words beside them.
@@ -91,16 +121,18 @@ func (p *progressPage) refresh() {
 		p.Whole.Pulse()
 	}
 	p.Amount.SetText(v.amount)
+	if p.lacks != "" {
+		v.time = p.lacks // nobody knows how long that takes
+	}
 	p.Time.SetText(v.time)
 	p.Current.SetText(v.current)
 	p.Problems.SetText(v.problems)
 	p.Problems.SetVisible(v.problems != "")
 	p.Rate.SetText(v.rate)
+	p.Highest.SetText(highestText(t.rates))
 	p.RateBox.SetVisible(v.rate != "")
-	p.RateArea.SetVisible(v.rate != "")
-	p.Rate.SetVisible(v.rate != "")
 	p.RateArea.QueueDraw()
-	for i, b := range barsOf(s.Bytes, t.Parts) {
+	for i, b := range barsOf(reached(s), sized(t.Parts, s.Folders)) {
 		if i < len(p.bars) {
 			p.bars[i].SetValue(b.done)
 		}

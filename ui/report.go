@@ -21,6 +21,9 @@ type outcome struct {
 	// next is the button that leads on; empty: there is none.
 	next string
 	then func()
+	// also is a smaller one; empty: there is none.
+	also     string
+	alsoThen func()
 }
 
 // report is the page at the end of a task: what was proven, and what was not.
@@ -33,6 +36,7 @@ type report struct {
 	Expander *gtk.Expander `ui:"problems_expander"`
 	Problems *gtk.Label    `ui:"problems_label"`
 	Home     *gtk.Button   `ui:"home_button"`
+	Also     *gtk.Button   `ui:"also_button"`
 	Next     *gtk.Button   `ui:"next_button"`
 }
 
@@ -60,6 +64,11 @@ func newReport(w *window, title string, o outcome) *report {
 		r.Next.Show()
 		r.focus, r.initial = r.Next, r.Next
 		r.Next.Connect("clicked", o.then)
+	}
+	if o.also != "" {
+		r.Also.SetLabel(o.also)
+		r.Also.Show()
+		r.Also.Connect("clicked", o.alsoThen)
 	}
 	r.Home.Connect("clicked", w.goHome)
 	return r

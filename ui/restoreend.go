@@ -22,6 +22,7 @@ func (g *guide) start() {
 	g.w.begin(&task{
 		Title: T("Restoring"),
 		Parts: g.parts(),
+		Grid:  grid,
 		Work: func(ctx context.Context, t *progress.Tracker) (err error) {
 			storage = tails.Look(ctx)
 			report, err = grid.Restore(ctx, chosen.Snapshot, options, t)
@@ -55,6 +56,9 @@ func (g *guide) outcome(r restore.Report, storage tails.Storage, err error) outc
 			o.notes = lines(m.Safe, m.Hint, m.Detail, o.notes)
 		}
 		o.next, o.then = T("_Continue Restoring"), g.start
+		if g.w.app.session != g.s { // locked since: what stands is found whatever she chooses
+			o.then = g.w.restoreGuide
+		}
 		return o
 	}
 	o.good = r.ProblemCount == 0

@@ -101,7 +101,7 @@ func TestWhatCameOfARestore(t *testing.T) {
 		"no servers": {contents: all, err: core.ErrTooFewServers, title: core.Explain(core.ErrTooFewServers).Title,
 			says: []string{core.Explain(core.ErrTooFewServers).Safe}, next: "_Continue Restoring"},
 	} {
-		g := &guide{contents: c.contents}
+		g := &guide{w: &window{app: &application{}}, contents: c.contents}
 		o := g.outcome(c.report, tails.Storage{}, c.err)
 		text := strings.Join(append(o.problems, o.proof, o.notes), "\n")
 		if o.good != c.good || o.title != c.title || o.next != c.next {

@@ -36,4 +36,5 @@ func (r *serverRow) show(s core.ServerStatus) {
 	r.name.SetText(shown(s.Name))
 	r.about.SetText(serverAbout(s))
 	r.state.SetText(serverText(s))
+	r.row.SetTooltipText(serverDetail(s))
 }

@@ -18,7 +18,6 @@ type session struct {
 	file   string // where it lies; empty: it is pasted text or a picture
 	opened *manifest.Opened
 	access *core.Access
-	parts  []part // of a backup, where they were just counted
 
 	grid   *core.Grid // nil until the gateway answers
 	failed error      // why it does not; nil while it starts, and after

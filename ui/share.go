@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/gotk3/gotk3/gdk"
 	"github.com/gotk3/gotk3/gtk"
 
 	"hiddenbackup/core"
@@ -30,30 +29,31 @@ type share struct {
 	Next    *gtk.Button `ui:"next_button"`
 
 	copy paper.Copy
+	step string
 	kept bool // at least one copy is somewhere
 }
 
-// newShare shares a copy of a manifest. With next, the page is a step of
+// newShare shares a copy of a manifest. With next, the page is that step of
 // a first backup, and nothing goes on before a copy is kept.
-func newShare(w *window, c paper.Copy, next func()) *share {
-	p := &share{copy: c}
+func newShare(w *window, c paper.Copy, step string, next func()) *share {
+	p := &share{copy: c, step: step}
 	p.page = w.newPage("share", T("Share the Manifest"), p)
 	p.File.Connect("clicked", func() {
-		p.save(T("Save the Manifest"), "my.manifest", func(out io.Writer) error { _, err := out.Write(p.copy.Sealed); return err })
+		p.saveCopy(T("Save the Manifest"), "my.manifest", func(out io.Writer) error { _, err := out.Write(p.copy.Sealed); return err })
 	})
 	p.Copy.Connect("clicked", p.copyText)
 	p.Show.Connect("clicked", p.showCode)
 	p.Picture.Connect("clicked", func() {
-		p.save(T("Save a Picture of the QR Code"), "manifest.png", func(out io.Writer) error { return paper.WritePNG(out, p.copy.Sealed) })
+		p.saveCopy(T("Save a Picture of the QR Code"), "manifest.png", func(out io.Writer) error { return paper.WritePNG(out, p.copy.Sealed) })
 	})
 	p.Card.Connect("clicked", func() {
 		to, _ := p.To.GetText()
-		p.save(T("Save a Card to Print"), "card.pdf", func(out io.Writer) error {
+		p.saveCopy(T("Save a Card to Print"), "card.pdf", func(out io.Writer) error {
 			return paper.WriteCard(out, paper.Card{Sealed: p.copy.Sealed, To: to, Made: time.Now()})
 		})
 	})
 	if next != nil {
-		p.Step.SetText(T("Step 5 of 5: the backup comes next"))
+		p.Step.SetText(step + " · " + T("First save the manifest, copy it or show it"))
 		p.Next.SetSensitive(false)
 		p.Next.Connect("clicked", next)
 	} else {
@@ -66,24 +66,9 @@ func newShare(w *window, c paper.Copy, next func()) *share {
 	return p
 }
 
-// save writes a copy to a new file. It is made before the file is, and never
-// written over another one.
-func (p *share) save(title, name string, write func(io.Writer) error) {
-	p.w.chooseFile(title, gtk.FILE_CHOOSER_ACTION_SAVE, T("_Save"), name, func(path string) {
-		p.quiet()
-		run(p.ctx, func(context.Context) (struct{}, error) {
-			var b bytes.Buffer
-			if err := write(&b); err != nil {
-				return struct{}{}, err
-			}
-			return struct{}{}, manifest.Save(path, b.Bytes())
-		}, func(_ struct{}, err error) {
-			if err != nil {
-				p.explain(err)
-				return
-			}
-			p.done(fmt.Sprintf(T("Saved: %s"), shown(path)))
-		})
+func (p *share) saveCopy(title, name string, write func(io.Writer) error) {
+	p.saveNew(title, name, write, func(path string) {
+		p.done(fmt.Sprintf(T("Saved: %s. Give it away, then delete it here."), shown(path)))
 	})
 }
 
@@ -91,6 +76,7 @@ func (p *share) save(title, name string, write func(io.Writer) error) {
 func (p *share) done(text string) {
 	p.kept = true
 	p.Next.SetSensitive(true)
+	p.Step.SetText(p.step)
 	p.Done.SetText(text)
 	p.Done.Show()
 }
@@ -101,13 +87,10 @@ func (p *share) copyText() {
 		p.explain(err)
 		return
 	}
-	board, err := gtk.ClipboardGet(gdk.SELECTION_CLIPBOARD)
-	if err != nil {
+	if err := copyText(string(text)); err != nil {
 		p.explain(err)
 		return
 	}
-	board.SetText(string(text))
-	board.Store()
 	p.done(T("The text is copied. Paste it into a message; then copy something else."))
 }
 
@@ -119,7 +102,7 @@ func (p *share) showCode() {
 		return b.Bytes(), err
 	}, func(png []byte, err error) {
 		if err == nil {
-			err = p.w.openCode(png)
+			err = p.w.openCode(png, T("QR Code of the Manifest"))
 		}
 		if err != nil {
 			p.explain(err)
@@ -133,7 +116,7 @@ func (p *share) showCode() {
 // passphrase.
 func (w *window) shareManifest() {
 	if s := w.app.session; s != nil {
-		w.open(newShare(w, s.copy, nil).page)
+		w.open(newShare(w, s.copy, "", nil).page)
 		return
 	}
 	w.chooseFile(T("Choose the Manifest to Share"), gtk.FILE_CHOOSER_ACTION_OPEN, T("_Open"), "", func(path string) {
@@ -149,7 +132,7 @@ func (w *window) shareManifest() {
 				home.explain(err)
 				return
 			}
-			w.open(newShare(w, c, nil).page)
+			w.open(newShare(w, c, "", nil).page)
 		})
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gotk3/gotk3/gtk"
 
+	"hiddenbackup/core"
 	"hiddenbackup/core/progress"
 )
 
@@ -17,6 +18,10 @@ type task struct {
 	// Parts are what there is to do, in the order in which it is done; those of
 	// one name share a bar. Fewer than two names show no bars but that of all.
 	Parts []part
+	// Grid is asked meanwhile whether enough servers answer, as many as a change
+	// needs if the task Writes; nil: nobody asks.
+	Grid   *core.Grid
+	Writes bool
 	// Work does it, off the loop. It ends soon after ctx does.
 	Work func(ctx context.Context, t *progress.Tracker) error
 	// End makes the page that says what came of it, on the loop. The error is
@@ -62,7 +67,8 @@ func (w *window) begin(t *task) {
 }
 
 // finish shows what came of a task where it is looked at, and says so where it
-// is not.
+// is not. Behind a closed window nobody looks, perhaps for days: what came of it
+// waits there for the next start, and the manifest is locked.
 func (a *application) finish(t *task, err error) {
 	t.err = err
 	a.task = nil
@@ -72,6 +78,12 @@ func (a *application) finish(t *task, err error) {
 	}
 	if !w.Window.IsActive() {
 		a.notify(t.Ended(err))
+	}
+	if !w.Window.GetVisible() {
+		a.closeSession() // first: the page asks for the manifest again if it needs it
+		w.goHome()
+		w.open(t.End(w, err))
+		return
 	}
 	if top := w.top(); top.task == t {
 		w.instead(t.End(w, err))

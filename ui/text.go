@@ -28,7 +28,9 @@ func X(context, message string) string { return gettext.X(context, message) }
 
 // shown makes a name or path safe to look at: what is not printable text is
 // quoted, so that a file name cannot pretend to be something else.
-func shown(path string) string {
+func shown(path string) string { return apart(safe(path)) }
+
+func safe(path string) string {
 	if utf8.ValidString(path) && !strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return path
 	}
@@ -37,25 +39,26 @@ func shown(path string) string {
 
 // short is shown with at most n letters; the end of a path says most.
 func short(path string, n int) string {
-	s := []rune(shown(path))
+	s := []rune(safe(path))
 	if len(s) <= n {
-		return string(s)
+		return apart(string(s))
 	}
-	return "…" + string(s[len(s)-n+1:])
+	return apart("…" + string(s[len(s)-n+1:]))
 }
 
-// size prints bytes as file managers do, in decimal units.
+// size prints bytes as file managers do, in decimal units, as the language
+// writes them.
 func size[I ~int64 | ~uint64](n I) string {
-	const units = "kMGTPE"
 	if n < 1000 {
 		return fmt.Sprintf(N("%d byte", "%d bytes", n), n)
 	}
+	units := []string{T("%s kB"), T("%s MB"), T("%s GB"), T("%s TB"), T("%s PB"), T("%s EB")}
 	v, i := float64(n)/1000, 0
 	for v >= 999.95 && i < len(units)-1 {
 		v /= 1000
 		i++
 	}
-	return fmt.Sprintf("%.1f %cB", v, units[i])
+	return fmt.Sprintf(units[i], strings.Replace(strconv.FormatFloat(v, 'f', 1, 64), ".", X("decimal point", "."), 1))
 }
 
 // count prints a number with its thousands apart.
@@ -87,10 +90,10 @@ func span(d time.Duration) string {
 }
 
 // moment is a point in time as Tails shows it, with 24 hours.
-func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+func moment(t time.Time) string { return apart(t.Local().Format("2006-01-02 15:04")) }
 
 // day is a date.
-func day(t time.Time) string { return t.Local().Format(time.DateOnly) }
+func day(t time.Time) string { return apart(t.Local().Format(time.DateOnly)) }
 
 // lines joins the sentences that are there.
 func lines(sentences ...string) string {

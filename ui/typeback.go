@@ -11,6 +11,7 @@ type typeback struct {
 	*page
 	Entry *gtk.Entry       `ui:"entry"`
 	Show  *gtk.CheckButton `ui:"show_check"`
+	Step  *gtk.Label       `ui:"step_label"`
 	Next  *gtk.Button      `ui:"next_button"`
 
 	c *creation
@@ -19,6 +20,7 @@ type typeback struct {
 func newTypeback(w *window, c *creation) *typeback {
 	p := &typeback{c: c}
 	p.page = w.newPage("typeback", T("Back Up"), p)
+	p.Step.SetText(c.step(stepPassphrase))
 	p.focus, p.initial = p.Entry, p.Next
 	p.Entry.Connect("changed", p.refresh)
 	p.Show.Connect("toggled", func() { p.Entry.SetVisibility(p.Show.GetActive()) })

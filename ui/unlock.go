@@ -14,6 +14,7 @@ import (
 	"hiddenbackup/core"
 	"hiddenbackup/core/manifest"
 	"hiddenbackup/core/paper"
+	"hiddenbackup/ui/internal/drop"
 )
 
 // unlock asks for a manifest and its passphrase. It never says which of the two
@@ -72,7 +73,7 @@ func newUnlock(w *window, purpose string, then func(*session, []byte)) *unlock {
 	u.initial = u.Unlock
 	u.File.Connect("clicked", u.chooseFile)
 	u.Paste.Connect("toggled", u.togglePaste)
-	u.onText(u.PasteView, u.pasted)
+	u.onText(u.PasteView, u.pasted, func() { u.explain(paper.ErrTooLarge) })
 	u.Passphrase.Connect("changed", u.refresh)
 	u.Show.Connect("toggled", func() { u.Passphrase.SetVisibility(u.Show.GetActive()) })
 	u.Unlock.Connect("clicked", u.open)
@@ -160,18 +161,10 @@ func (u *unlock) togglePaste() {
 	}
 }
 
-// mostPasted is beyond any manifest's text; more is not looked at.
-const mostPasted = 1 << 20
-
 // pasted looks at the text each time it changes.
 func (u *unlock) pasted() {
 	text := textOf(u.PasteView)
 	if text == "" || u.busy {
-		return
-	}
-	if len(text) > mostPasted {
-		setText(u.PasteView, "")
-		u.explain(paper.ErrTooLarge)
 		return
 	}
 	c, err := paper.Inspect([]byte(text))
@@ -192,6 +185,7 @@ func (u *unlock) pasted() {
 // acceptDrops takes a file that is dropped anywhere on the page.
 func (u *unlock) acceptDrops() {
 	uris := must(gtk.TargetEntryNew("text/uri-list", gtk.TARGET_OTHER_APP, 0))
+	drop.Pass(u.Passphrase.ToWidget()) // it would keep a file off, or take its address for the passphrase
 	u.content.DragDestSet(gtk.DEST_DEFAULT_ALL, []gtk.TargetEntry{*uris}, gdk.ACTION_COPY)
 	u.content.Connect("drag-data-received", func(_ *gtk.Box, _ *gdk.DragContext, _, _ int, data *gtk.SelectionData) {
 		// Not GetURIs: that of gotk3 reads beyond the list and ends the program.
@@ -199,6 +193,7 @@ func (u *unlock) acceptDrops() {
 		switch {
 		case u.busy:
 		case path == "":
+			u.found(paper.Copy{}, nil, "")
 			u.explain(manifest.ErrNotManifest)
 		default:
 			u.read(path)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gotk3/gotk3/glib"
+
 	"hiddenbackup/core"
 	"hiddenbackup/core/backup"
 	"hiddenbackup/core/manifest"
@@ -58,9 +60,21 @@ func TestProgressPromisesNothingItDoesNotKnow(t *testing.T) {
 	if v.fraction != -1 || v.time != "" || v.rate != "" || v.amount != "" {
 		t.Errorf("of nothing it shows %+v", v)
 	}
-	v = viewOf(progress.Status{Phase: progress.PhaseFiles, Entries: 5, EntriesTotal: 10, Bytes: 250, BytesTotal: 1000, Rate: 50, Left: 15 * time.Second, Elapsed: 5 * time.Second, Problems: 1})
-	if v.fraction != 0.25 || v.time != "About 15 seconds left" || v.rate != "50 bytes/s" || v.phase != "Backing up" || v.problems == "" {
+	v = viewOf(progress.Status{Phase: progress.PhaseFiles, Entries: 5, EntriesTotal: 10, Files: 2, FilesTotal: 7, Bytes: 250, BytesTotal: 1000, Rate: 50, Left: 18 * time.Second, Elapsed: 5 * time.Second, Problems: 1})
+	if v.fraction != 0.25 || v.time != "About 20 seconds left" || v.rate != "Now: 50 bytes/s" || v.phase != "Backing up" || v.problems == "" {
 		t.Errorf("halfway it shows %+v", v)
+	}
+	// The page before and the page after count files, not folders.
+	if v.amount != "2 of 7 files, 250 bytes of 1.0 kB" {
+		t.Errorf("halfway it counts %q", v.amount)
+	}
+	if v := viewOf(progress.Status{Phase: progress.PhaseFiles, Bytes: 250, BytesTotal: 1000, Left: -1, Elapsed: time.Second}); v.time != "Estimating the time left…" || v.rate != "Now: waiting for the servers" {
+		t.Errorf("while nobody can know it shows %+v", v)
+	}
+	// Read is not stored: on a slow line that is minutes apart.
+	v = viewOf(progress.Status{Phase: progress.PhaseFiles, Files: 7, FilesTotal: 7, Bytes: 1000, BytesTotal: 1000, Sending: 800, Left: 10 * time.Minute, Elapsed: time.Minute})
+	if v.fraction != 0.6 || v.time != "About 10 minutes left" || !strings.Contains(v.amount, "800 bytes are on their way") {
+		t.Errorf("while it still sends it shows %+v", v)
 	}
 	// A folder may grow while it is backed up: the bar must not leave its place.
 	if v := viewOf(progress.Status{Bytes: 2000, BytesTotal: 1000}); v.fraction != 1 {
@@ -83,10 +97,31 @@ func TestBarsFillOneAfterAnother(t *testing.T) {
 	}
 }
 
+// Before everything is counted nothing is known, and nothing is done.
+func TestBarsAreEmptyUntilTheFoldersAreCounted(t *testing.T) {
+	if got, want := barsOf(0, []part{{"a", 0}, {"b", 0}}), []bar{{"a", 0}, {"b", 0}}; !slices.Equal(got, want) {
+		t.Errorf("they show %v, want %v", got, want)
+	}
+}
+
+func TestATimeLeftIsRounded(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "10 seconds", 14 * time.Second: "10 seconds", 57 * time.Second: "1 minute", 89 * time.Second: "1 minute",
+		13*time.Minute + 29*time.Second: "13 minutes", 23 * time.Minute: "25 minutes", 3*time.Hour + 20*time.Minute: "3 hours",
+	} {
+		if got := span(roughly(d)); got != want {
+			t.Errorf("%s is shown as %s, want %s", d, got, want)
+		}
+	}
+}
+
 func TestThePictureOfTheRateKeepsAMinute(t *testing.T) {
 	job := &task{}
 	for i := range 1000 {
 		job.note(progress.Status{Rate: float64(i)})
+	}
+	if got := highestText(job.rates); !strings.Contains(got, "999 bytes/s") {
+		t.Errorf("its top is called %q", got)
 	}
 	if len(job.rates) != mostRates || job.rates[mostRates-1] != 999 {
 		t.Errorf("%d rates are kept, the last is %v", len(job.rates), job.rates[len(job.rates)-1])
@@ -137,6 +172,35 @@ func TestServersSayHowTheyAre(t *testing.T) {
 	}
 }
 
+// The list has the order of the picture above it.
+func TestServersThatAnswerStandFirst(t *testing.T) {
+	list := []core.ServerStatus{{Name: "a"}, {Name: "d", Connected: true}, {Name: "c", Connected: true, Silent: true}, {Name: "b", Connected: true}}
+	var names string
+	for _, s := range ordered(list) {
+		names += s.Name
+	}
+	if names != "bdca" || list[0].Name != "a" {
+		t.Errorf("they stand as %q", names)
+	}
+}
+
+// The last step is the backup, whatever way leads to it.
+func TestEachWayToABackupCountsItsOwnSteps(t *testing.T) {
+	for _, c := range []struct {
+		from  creation
+		steps []string
+	}{
+		{creation{}, []string{"Step 1 of 5", "Step 2 of 5", "Step 3 of 5", "Step 4 of 5", "Step 5 of 5"}},
+		{creation{practice: true}, []string{"", "Step 1 of 4", "Step 2 of 4", "Step 3 of 4", "Step 4 of 4"}},
+	} {
+		for i, want := range c.steps {
+			if got := c.from.step(stepGrid + i); want != "" && got != want {
+				t.Errorf("with practice %v step %d is %q, want %q", c.from.practice, i, got, want)
+			}
+		}
+	}
+}
+
 func TestABackupClaimsOnlyWhatWasProven(t *testing.T) {
 	done := backup.Report{Info: snapshot.Info{Sequence: 4}}
 	if o := backupOutcome(done, nil); !o.good || !strings.Contains(o.proof, "read back") {
@@ -168,7 +232,7 @@ func TestAFailedRehearsalIsNotGood(t *testing.T) {
 
 // A backup goes through the folders by their names; the bars stand by tiers.
 func TestBarsAreInTheOrderOfTheBackup(t *testing.T) {
-	parts := folderParts([]manifest.Folder{{Name: "work", Tier: 1}, {Name: "Documents"}}, []int64{1, 2})
+	parts := sized(folderParts([]manifest.Folder{{Name: "work", Tier: 1}, {Name: "Documents"}}), []int64{2, 1})
 	if want := []part{{tierName(1), 0}, {tierName(2), 0}, {tierName(2), 2}, {tierName(1), 1}}; !slices.Equal(parts, want) {
 		t.Errorf("they are %v, want %v", parts, want)
 	}
@@ -204,6 +268,33 @@ func TestTheOfferOfFolders(t *testing.T) {
 	}
 	if !strings.Contains(o.leftOut, "Network Connections") {
 		t.Errorf("it does not say that Wi-Fi passwords are left out: %q", o.leftOut)
+	}
+}
+
+// Some desktops never say where their folders are: those of the usual names are
+// offered, if they are there.
+func TestFoldersAreOfferedWhereNoFileNamesThem(t *testing.T) {
+	home := t.TempDir()
+	for _, name := range []string{"Documents", "Pictures", "Bilder"} {
+		if err := os.Mkdir(filepath.Join(home, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paths := func(list []preset) (names []string) {
+		for _, p := range list {
+			names = append(names, p.title)
+		}
+		return names
+	}
+	list := presetsIn(home, nil)
+	if got := paths(list); !slices.Equal(got, []string{"Documents", "Pictures"}) || !list[0].chosen || list[1].chosen {
+		t.Errorf("nothing is said, and it offers %+v", list)
+	}
+	said := map[glib.UserDirectory]string{
+		glib.USER_DIRECTORY_PICTURES: filepath.Join(home, "Bilder"), glib.USER_DIRECTORY_DOCUMENTS: home, glib.USER_DIRECTORY_MUSIC: "/nonexistent",
+	}
+	if got := paths(presetsIn(home, said)); !slices.Equal(got, []string{"Bilder"}) {
+		t.Errorf("what is said is not followed: it offers %v", got)
 	}
 }
 

@@ -108,10 +108,12 @@ func (w *window) instead(p *page) {
 // which know it, would keep it for ever.
 func (w *window) drop(p *page) {
 	p.leave()
+	p.content.Destroy() // what scrolls it does not do that
 	p.place.ToWidget().Destroy()
 	if p.actions != nil {
 		p.actions.Destroy()
 	}
+	release(w.app.ctx)
 }
 
 // goBack leaves the page that is shown.

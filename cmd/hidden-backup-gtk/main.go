@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"hiddenbackup/core"
+	"hiddenbackup/core/host"
 	"hiddenbackup/ui"
 )
 
@@ -24,6 +25,9 @@ func main() {
 	// Everything we create is for its owner only.
 	syscall.Umask(0o077)
 	debug.SetMemoryLimit(softMemoryLimit)
+	if len(os.Args) == 5 && os.Args[1] == "host" && os.Args[2] == "run" && os.Args[3] == "--service" {
+		answer(lend)
+	}
 	if len(os.Args) == 2 {
 		switch os.Args[1] {
 		case core.KeeperCommand:
@@ -33,6 +37,15 @@ func main() {
 		}
 	}
 	os.Exit(ui.Main(os.Args))
+}
+
+// lend is what package host starts this program for, as it does the command line's.
+func lend(ctx context.Context) error {
+	h, err := host.Open(host.Config{Service: os.Args[4]})
+	if err != nil {
+		return err
+	}
+	return h.Run(ctx)
 }
 
 // answer does the work of a process that core started from this program, and

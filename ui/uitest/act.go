@@ -71,6 +71,9 @@ func (w *Window) now(name string, roles ...Role) *Widget {
 	return nil
 }
 
+// Shows reports whether such a widget is on the screen now.
+func (w *Window) Shows(name string, roles ...Role) bool { return w.now(name, roles...) != nil }
+
 // ready is Find for a widget that can be used.
 func (w *Window) ready(name string, roles ...Role) *Widget {
 	w.t.Helper()
@@ -287,6 +290,15 @@ func (w *Window) SaveFile(path, accept string) {
 
 func (w *Window) answer(path, accept string) {
 	w.t.Helper()
+	w.TypePath(path)
+	w.Press(accept)
+	w.eventually("the file was chosen", func() bool { return w.chooser() == nil })
+}
+
+// TypePath types a path where the desktop asks for one, at once: letter by
+// letter the desktop would complete it meanwhile.
+func (w *Window) TypePath(path string) {
+	w.t.Helper()
 	var entry *Widget
 	w.eventually("there is a place to type a path", func() bool {
 		entry = w.Focused()
@@ -296,8 +308,6 @@ func (w *Window) answer(path, accept string) {
 	if err := entry.call("EditableText.SetTextContents", &ok, path); err != nil || !ok {
 		w.t.Fatalf("typing a path: %v", err)
 	}
-	w.Press(accept)
-	w.eventually("the file was chosen", func() bool { return w.chooser() == nil })
 }
 
 func (w *Window) chooser() *Widget {

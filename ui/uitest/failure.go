@@ -19,17 +19,17 @@ func (w *Window) stop() {
 	defer kill.Stop()
 	<-w.ended
 	deadline := time.Now().Add(30 * time.Second)
-	for len(w.traces()) > 0 {
+	for len(w.Traces()) > 0 {
 		if time.Now().After(deadline) {
-			w.t.Errorf("left behind: %v", w.traces())
+			w.t.Errorf("left behind: %v", w.Traces())
 			return
 		}
 		time.Sleep(poll)
 	}
 }
 
-// traces are what a gateway or a rehearsal has in memory.
-func (w *Window) traces() (found []string) {
+// Traces are what a gateway or a rehearsal has in memory.
+func (w *Window) Traces() (found []string) {
 	for _, pattern := range []string{"gateway-*", "vault-*", "rehears*"} {
 		names, _ := filepath.Glob(filepath.Join(w.Runtime, "hidden-backup", pattern))
 		found = append(found, names...)

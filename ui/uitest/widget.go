@@ -15,6 +15,7 @@ type Role uint32
 
 // The roles our windows use.
 const (
+	Alert        Role = 2
 	CheckBox     Role = 7
 	ComboBox     Role = 11
 	Dialog       Role = 16
@@ -139,11 +140,16 @@ func (w *Window) look(ref reference) *Widget {
 		return nil
 	}
 	x.Name, _ = name.Value().(string)
+	x.Name = unmarked.Replace(x.Name)
 	if x.Name == "" && x.can("Action") {
 		x.Name = w.label(ref)
 	}
 	return x
 }
+
+// unmarked takes the marks away that say where a text turns its direction:
+// nobody sees them.
+var unmarked = strings.NewReplacer("\u2068", "", "\u2069", "")
 
 // label is the text of the label that belongs to a widget.
 func (w *Window) label(ref reference) string {
@@ -206,7 +212,7 @@ func (x *Widget) text() string {
 	if x.can("Text") && x.Role != Label {
 		var text string
 		if x.call("Text.GetText", &text, int32(0), int32(-1)) == nil && text != "" {
-			return text
+			return unmarked.Replace(text)
 		}
 	}
 	return x.Name

@@ -8,7 +8,10 @@ package accessible
 //     atk_object_set_name(gtk_widget_get_accessible(GTK_WIDGET((gpointer)widget)), name);
 // }
 // static void focus_first(guintptr widget) {
-//     gtk_widget_child_focus(GTK_WIDGET((gpointer)widget), GTK_DIR_TAB_FORWARD);
+//     GtkWidget *w = GTK_WIDGET((gpointer)widget);
+//     if (gtk_container_get_focus_child(GTK_CONTAINER(w)) == NULL) {
+//         gtk_widget_child_focus(w, GTK_DIR_TAB_FORWARD);
+//     }
 // }
 import "C"
 
@@ -25,5 +28,6 @@ func SetName(w Widget, name string) {
 	C.set_name(C.guintptr(w.Native()), c)
 }
 
-// FocusFirst gives the keyboard to the first widget in w that takes it.
+// FocusFirst gives the keyboard to the first widget in w that takes it, unless
+// one of them has it: a stack that shows another page does so sometimes.
 func FocusFirst(w Widget) { C.focus_first(C.guintptr(w.Native())) }

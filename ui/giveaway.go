@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/gotk3/gotk3/gdk"
+	"github.com/gotk3/gotk3/gtk"
+
+	"hiddenbackup/core/manifest"
+)
+
+// saveNew writes to a new file that she chooses. What goes into it is made
+// before the file is, and never written over another one.
+func (p *page) saveNew(title, name string, write func(io.Writer) error, done func(path string)) {
+	p.w.chooseFile(title, gtk.FILE_CHOOSER_ACTION_SAVE, T("_Save"), name, func(path string) {
+		p.quiet()
+		run(p.ctx, func(context.Context) (struct{}, error) {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, manifest.Save(path, b.Bytes())
+		}, func(_ struct{}, err error) {
+			if err != nil {
+				p.explain(err)
+				return
+			}
+			done(path)
+		})
+	})
+}
+
+// copyText puts text where the next Paste takes it from, also after this program
+// has ended.
+func copyText(text string) error {
+	board, err := gtk.ClipboardGet(gdk.SELECTION_CLIPBOARD)
+	if err != nil {
+		return err
+	}
+	board.SetText(text)
+	board.Store()
+	return nil
+}
