@@ -85,6 +85,7 @@ func (g *gridPage) ask() {
 		g.asking = false
 		if g.failed = err; err == nil {
 			g.status = s
+			g.s.since.note(s.Servers, time.Now())
 			g.showServers()
 			g.Dots.QueueDraw()
 		}
@@ -144,7 +145,7 @@ func (g *gridPage) showServers() {
 	for i, r := range g.rows {
 		r.row.SetVisible(i < len(g.status.Servers))
 		if i < len(g.status.Servers) {
-			r.show(servers[i])
+			r.show(servers[i], g.s.since[servers[i].Name])
 		}
 	}
 	g.Frame.SetVisible(len(servers) > 0) // round nothing it would be a line

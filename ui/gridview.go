@@ -124,12 +124,30 @@ func ordered(servers []core.ServerStatus) []core.ServerStatus {
 }
 
 // serverDetail is what those who run the server may ask for.
-func serverDetail(s core.ServerStatus) string {
-	heard := ""
+func serverDetail(s core.ServerStatus, since time.Time) string {
+	connected, heard := "", ""
+	if !since.IsZero() {
+		connected = fmt.Sprintf(T("Connected since: %s"), moment(since))
+	}
 	if !s.LastHeard.IsZero() {
 		heard = fmt.Sprintf(T("Heard of last: %s"), moment(s.LastHeard))
 	}
-	return lines(shown(s.Text), heard)
+	return lines(shown(s.Text), connected, heard)
+}
+
+// connectedSince is since when servers were seen connected, by their names: the
+// gateway does not say it.
+type connectedSince map[string]time.Time
+
+func (c connectedSince) note(servers []core.ServerStatus, now time.Time) {
+	for _, s := range servers {
+		switch _, was := c[s.Name]; {
+		case !s.Connected:
+			delete(c, s.Name)
+		case !was:
+			c[s.Name] = now
+		}
+	}
 }
 
 // serverText says how a server is.

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"time"
+
 	"github.com/gotk3/gotk3/gtk"
 
 	"hiddenbackup/core"
@@ -32,9 +34,9 @@ func newServerRow() *serverRow {
 	return r
 }
 
-func (r *serverRow) show(s core.ServerStatus) {
+func (r *serverRow) show(s core.ServerStatus, since time.Time) {
 	r.name.SetText(shown(s.Name))
 	r.about.SetText(serverAbout(s))
 	r.state.SetText(serverText(s))
-	r.row.SetTooltipText(serverDetail(s))
+	r.row.SetTooltipText(serverDetail(s, since))
 }

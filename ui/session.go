@@ -21,6 +21,7 @@ type session struct {
 
 	grid   *core.Grid // nil until the gateway answers
 	failed error      // why it does not; nil while it starts, and after
+	since  connectedSince
 	// tracker says how far connecting is.
 	tracker *progress.Tracker
 
@@ -38,7 +39,7 @@ func (a *application) openSession(o *manifest.Opened, c paper.Copy, sealed []byt
 		return nil, err
 	}
 	a.closeSession()
-	s := &session{app: a, copy: c, sealed: sealed, file: file, opened: o, access: access, tracker: new(progress.Tracker)}
+	s := &session{app: a, copy: c, sealed: sealed, file: file, opened: o, access: access, tracker: new(progress.Tracker), since: connectedSince{}}
 	s.ctx, s.cancel = context.WithCancel(a.ctx)
 	a.session = s
 	s.connect()

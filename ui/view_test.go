@@ -173,6 +173,23 @@ func TestServersSayHowTheyAre(t *testing.T) {
 }
 
 // The list has the order of the picture above it.
+func TestSinceWhenAServerIsConnected(t *testing.T) {
+	since, start := connectedSince{}, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	a, b := core.ServerStatus{Name: "a", Connected: true}, core.ServerStatus{Name: "b"}
+	since.note([]core.ServerStatus{a, b}, start)
+	since.note([]core.ServerStatus{a, b}, start.Add(time.Minute))
+	if !since["a"].Equal(start) || !since["b"].IsZero() {
+		t.Errorf("connected since %v", since)
+	}
+	a.Connected = false // and it comes back
+	since.note([]core.ServerStatus{a}, start.Add(2*time.Minute))
+	a.Connected = true
+	since.note([]core.ServerStatus{a}, start.Add(3*time.Minute))
+	if !since["a"].Equal(start.Add(3 * time.Minute)) {
+		t.Errorf("connected since %v", since)
+	}
+}
+
 func TestServersThatAnswerStandFirst(t *testing.T) {
 	list := []core.ServerStatus{{Name: "a"}, {Name: "d", Connected: true}, {Name: "c", Connected: true, Silent: true}, {Name: "b", Connected: true}}
 	var names string
