@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,16 +116,16 @@ func practiceTor(dir string) (TorConfig, error) {
 	if err != nil {
 		return c, err
 	}
-	err = rundir.CheckPrivate(dir)
-	if err == nil && !node.PracticeRuns(dir) {
+	switch err := rundir.CheckPrivate(dir); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return c, err
+	case err != nil || !node.PracticeRuns(dir):
 		return c, fmt.Errorf("%w in %s", node.ErrNoPractice, dir)
 	}
-	var lines []byte
+	f, err := openOrdinary(filepath.Join(dir, networkFile))
 	if err == nil {
-		lines, err = os.ReadFile(filepath.Join(dir, networkFile))
-	}
-	if err == nil {
-		err = json.Unmarshal(lines, &c.Private)
+		defer f.Close()
+		err = json.NewDecoder(io.LimitReader(f, mostText)).Decode(&c.Private)
 	}
 	if err != nil || len(c.Private) == 0 {
 		return c, fmt.Errorf("%w behind onion services in %s", node.ErrNoPractice, dir)

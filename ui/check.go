@@ -90,8 +90,10 @@ func checkOutcome(r core.CheckReport, err error) outcome {
 	case r.Weak():
 		o.title = T("Everything Can Be Read, and Something Is Weaker Than Planned")
 		o.proof = T("Check again when more servers answer, with repair switched on.")
-	default:
+	case r.Read > 0 && r.Read >= r.Packs:
 		o.title = T("Everything Is Whole")
+	default: // what was not read may be damaged all the same
+		o.title = T("Every Piece Is There")
 	}
 	o.proof = lines(o.proof, fmt.Sprintf(N("%s object was asked for.", "%s objects were asked for.", r.Objects), count(r.Objects)), readText(r), marginText(r.Worst))
 	o.notes = lines(repairedText(r), renewedText(r), awayText(r), unrecorded(r.Unrecorded))

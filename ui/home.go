@@ -60,8 +60,8 @@ func (h *home) refresh() {
 	case running != nil:
 		h.TaskLabel.SetText(fmt.Sprintf(T("Going on: %s. Everything else waits until it has ended."), running.Title))
 	case ended != nil:
-		title, _ := ended.Ended(ended.err)
-		h.TaskLabel.SetText(title)
+		title, what := ended.Ended(ended.err)
+		h.TaskLabel.SetText(lines(title, what))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gotk3/gotk3/gtk"
 
+	"hiddenbackup/core"
 	"hiddenbackup/core/host"
 )
 
@@ -36,6 +37,7 @@ type lend struct {
 	h       *host.Host // nil until it is found
 	seen    lending
 	busy    string // what is being done, in words; empty: nothing
+	asked   string // who is shut out when she presses again; empty: nobody
 	looking bool
 	setting bool // this program moves the switches
 }
@@ -66,7 +68,11 @@ func newLend(w *window) *lend {
 	p.Login.Connect("toggled", p.setLogin)
 	p.Agree.Connect("toggled", p.refresh)
 	p.Name.Connect("changed", p.refresh)
-	p.Name.Connect("activate", p.Invite.Clicked)
+	p.Name.Connect("activate", func() {
+		if p.Invite.GetSensitive() {
+			p.invite()
+		}
+	})
 	p.Invite.Connect("clicked", p.invite)
 	run(p.ctx, func(context.Context) (*host.Host, error) { return host.Open(host.Config{}) }, func(h *host.Host, err error) {
 		if err != nil {
@@ -91,10 +97,14 @@ func (p *lend) look(fill bool) {
 	h := p.h
 	run(p.ctx, func(context.Context) (lending, error) { return lookAt(h), nil }, func(l lending, _ error) {
 		p.looking = false
+		was := p.seen.err
 		if p.seen = l; fill {
 			p.fill()
 		}
 		p.refresh()
+		if l.err != nil && was == nil {
+			p.explain(l.err)
+		}
 	})
 }
 
@@ -118,10 +128,7 @@ func (p *lend) fill() {
 	p.Operator.SetText(p.seen.names[0])
 	p.Place.SetText(p.seen.names[1])
 	p.showPeople()
-	switch {
-	case p.seen.err != nil:
-		p.explain(p.seen.err)
-	case p.seen.status.Missing != nil:
+	if p.seen.status.Missing != nil {
 		p.explain(p.seen.status.Missing)
 	}
 }
@@ -147,7 +154,7 @@ func (p *lend) refresh() {
 	}
 	free := p.h != nil && p.busy == "" && p.seen.err == nil
 	p.Start.SetSensitive(free && !s.Running && s.Missing == nil && (!p.seen.risk || p.Agree.GetActive()))
-	p.Stop.SetSensitive(free && s.Running)
+	p.Stop.SetSensitive(p.h != nil && p.busy == "" && s.Running)
 	p.Operator.SetSensitive(free && !s.Running)
 	p.Place.SetSensitive(free && !s.Running)
 	p.Login.SetSensitive(free)
@@ -201,8 +208,8 @@ func (p *lend) do(text string, work func(context.Context) error) {
 func (p *lend) start() {
 	operator, _ := p.Operator.GetText()
 	place, _ := p.Place.GetText()
-	agreed, was, h, ctx := p.Agree.GetActive(), p.seen.names, p.h, p.w.app.ctx
-	p.do(T("It is starting…"), func(context.Context) error {
+	agreed, was, h := p.Agree.GetActive(), p.seen.names, p.h
+	p.do(T("It is starting…"), func(ctx context.Context) error {
 		for i, value := range []string{strings.TrimSpace(operator), strings.TrimSpace(place)} {
 			if value == was[i] {
 				continue
@@ -211,7 +218,8 @@ func (p *lend) start() {
 				return err
 			}
 		}
-		_, err := h.Enable(ctx, agreed, publishing) // also when she leaves the page meanwhile
+		// Also when she leaves the page or closes the window meanwhile.
+		_, err := h.Enable(context.WithoutCancel(ctx), agreed, publishing)
 		return err
 	})
 }
@@ -230,14 +238,18 @@ func (p *lend) invite() {
 	who := host.Invitation{Name: strings.TrimSpace(name), WithoutKey: p.Keyless.GetActive()}
 	var invite *host.Invite
 	p.quiet()
+	p.busy = T("One moment…")
+	p.back = func() bool { return false } // the invite exists nowhere else
+	p.refresh()
 	h := p.h
 	run(p.ctx, func(context.Context) (lending, error) {
 		var err error
 		invite, err = h.Invite(who)
 		return lookAt(h), err
 	}, func(l lending, err error) {
-		p.seen = l
+		p.busy, p.back, p.seen = "", nil, l
 		p.showPeople()
+		p.refresh()
 		if err != nil {
 			p.explain(err)
 			return
@@ -249,6 +261,7 @@ func (p *lend) invite() {
 
 // showPeople lists who is invited, each with a button that shuts her out.
 func (p *lend) showPeople() {
+	p.asked = ""
 	p.People.GetChildren().Foreach(func(child any) { child.(*gtk.Widget).Destroy() })
 	if len(p.seen.people) == 0 {
 		p.People.Add(dim(T("Nobody yet.")))
@@ -260,6 +273,14 @@ func (p *lend) showPeople() {
 		row.Add(name)
 		button := must(gtk.ButtonNewWithLabel(fmt.Sprintf(T("Shut %s Out"), short(person.Name, 20))))
 		button.Connect("clicked", func() {
+			if p.asked != person.Name {
+				p.asked = person.Name
+				p.tell(core.Message{
+					Title: fmt.Sprintf(T("Press again to shut %s out."), shown(person.Name)),
+					Safe:  T("What is stored here stays, and can no longer be reached with that invite."), Exit: core.ExitUsage,
+				})
+				return
+			}
 			p.do(T("One moment…"), func(ctx context.Context) error { return p.h.Revoke(ctx, person.Name) })
 		})
 		row.Add(button)

@@ -96,6 +96,8 @@ func TestLendingThroughTheWindow(t *testing.T) {
 	}
 
 	w.Press("Shut Anna Out")
+	w.See("Press again to shut Anna out.")
+	w.Press("Shut Anna Out")
 	w.See("Nobody yet.")
 	if err := reach(); err == nil {
 		t.Error("Anna still gets in")

@@ -22,7 +22,7 @@ func (w *window) shareAnew(before *manifest.Manifest, r backup.Report) {
 	purpose := T("The manifest is sealed once more, with the new snapshot in it. Only the passphrase can do that.")
 	w.typed(purpose, func(s *session, pass []byte) {
 		p := w.top()
-		if !s.owner() || s.opened.Owner.Vault != before.Vault {
+		if !s.owner() || s.opened.Owner.Vault != before.Vault || !s.outdated(r) {
 			clear(pass)
 			p.tell(core.Message{Title: T("That is another manifest."), Safe: T("Nothing was changed."), Exit: core.ExitUsage})
 			return

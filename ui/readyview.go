@@ -22,6 +22,9 @@ func readyText(r *core.Readiness, item core.Item) string {
 		}
 		return fmt.Sprintf(T("%s of %s packs were read back on %s, and the servers had all of them."), count(p.Verified.Read), count(p.Verified.Packs), moment(p.Verified.Time))
 	case core.ItemRehearsal:
+		if !p.Rehearsed.Full {
+			return fmt.Sprintf(T("What comes back first and a sample of the rest were restored as if after the journey on %s."), moment(p.Rehearsed.Time))
+		}
 		return fmt.Sprintf(T("It was restored as if after the journey on %s."), moment(p.Rehearsed.Time))
 	case core.ItemRecall:
 		return fmt.Sprintf(T("You typed the passphrase from memory on %s."), moment(p.Recalled))

@@ -60,10 +60,13 @@ published yet, or not any more; 1 it does not run.`,
 				return err
 			}
 			s, err := h.Status()
-			if err != nil {
+			if err != nil && !s.Running {
 				return err
 			}
 			a.printHostStatus(s)
+			if err != nil {
+				return err
+			}
 			if !s.Running {
 				return errNotReady
 			}

@@ -113,9 +113,11 @@ func (h *Host) Enable(ctx context.Context, agreed bool, wait time.Duration) (Sta
 		err = h.awaitPublished(ctx, wait, p)
 	}
 	if err != nil {
-		p.stop()
-		_, serr := h.stop()
-		if serr == nil && !there && dir == h.memory {
+		var serr error
+		if p.stop() || v.on(optAutostart) { // what another Enable started meanwhile goes on
+			_, serr = h.stop()
+		}
+		if serr == nil && !there && dir == h.memory && !h.Running() {
 			serr = rundir.RemoveAll(dir) // it is of this attempt; an older one holds more
 		}
 		return Status{}, errors.Join(err, serr)
@@ -175,10 +177,16 @@ func (p spawned) early() error {
 	return fmt.Errorf("%w (%s): %s", ErrEarly, p.cmd.ProcessState, strings.TrimSpace(string(said[:n])))
 }
 
-// stop also stops one that has not come as far as Disable can see.
-func (p spawned) stop() {
+// stop also stops one that has not come as far as Disable can see. It reports
+// whether it was running.
+func (p spawned) stop() bool {
 	if p.cmd == nil {
-		return
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	default:
 	}
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -187,6 +195,7 @@ func (p spawned) stop() {
 		p.cmd.Process.Kill()
 		<-p.ended
 	}
+	return true
 }
 
 // spawn starts the process, in a session of its own.

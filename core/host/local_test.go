@@ -267,6 +267,28 @@ func TestStatusDoesNotLie(t *testing.T) {
 	}
 }
 
+// A state that somebody broke does not hide that the service runs: it has to be
+// possible to see and to stop it.
+func TestStatusSaysThatItRunsWhateverTheStateIs(t *testing.T) {
+	account(t, false, false)
+	h, err := Open(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.prepare(func(*state) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.writeNote(note{Keeper: selfProcess(t), Phase: Published, Published: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(h.Directory(), stateName), 10); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := h.Status(); !errors.Is(err, ErrState) || !s.Running || !s.Published {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestEnableThatFailsSaysWhy(t *testing.T) {
 	nodetest.RequireTahoe(t)
 	tortest.RequireTor(t)

@@ -28,28 +28,24 @@ type Status struct {
 	Stored     int64 // bytes of disk that shares take
 }
 
-// Status looks at the service, whoever runs it.
+// Status looks at the service, whoever runs it. With an error, which is about the
+// state, all but People holds nevertheless.
 func (h *Host) Status() (Status, error) {
 	s := Status{Service: h.Service.Name, Directory: h.Directory(), Persistent: h.Persistent()}
 	_, noTahoe := node.FindTahoe()
 	_, noTor := tor.FindTor()
 	s.Missing = errors.Join(noTahoe, noTor)
-	people, err := h.People()
-	if err != nil {
-		return s, err
+	if n, running := h.readNote(); running {
+		s.Running, s.PID = true, n.Keeper.PID
+		s.Phase, s.Percent, s.Problem, s.Published = n.Phase, n.Percent, n.Problem, n.Published
+		if !n.fresh() {
+			s.Published, s.Problem = false, fmt.Sprintf("process %d, which runs it, hangs", s.PID)
+		}
 	}
-	s.People = len(people)
 	s.Stored = node.HostedUse(filepath.Join(s.Directory, nodeName))
-	n, running := h.readNote()
-	if !running {
-		return s, nil
-	}
-	s.Running, s.PID = true, n.Keeper.PID
-	s.Phase, s.Percent, s.Problem, s.Published = n.Phase, n.Percent, n.Problem, n.Published
-	if !n.fresh() {
-		s.Published, s.Problem = false, fmt.Sprintf("process %d, which runs it, hangs", s.PID)
-	}
-	return s, nil
+	people, err := h.People()
+	s.People = len(people)
+	return s, err
 }
 
 // Address is one way to the service. It is a secret.

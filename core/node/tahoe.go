@@ -124,9 +124,23 @@ func privateLauncher() string {
 	return launcher
 }
 
+// notedVersion is what `make deps` noted beside its own tahoe, so that asking
+// again does not cost a second; empty if there is none.
+func notedVersion(path string) string {
+	program, err := os.Stat(path)
+	note, noteErr := os.Lstat(path + "-version")
+	if !filepath.IsAbs(path) || err != nil || noteErr != nil || program.Mode()&0o111 == 0 || !note.Mode().IsRegular() || note.Size() > 1000 {
+		return ""
+	}
+	said, err := os.ReadFile(path + "-version")
+	if err != nil {
+		return ""
+	}
+	return string(said)
+}
+
 func checkTahoe(path string) error {
-	// Beside its own, `make deps` noted the version; asking again costs a second.
-	if said, err := os.ReadFile(path + "-version"); err == nil && newEnough(string(said)) {
+	if newEnough(notedVersion(path)) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

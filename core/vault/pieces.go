@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -61,8 +62,60 @@ func (v *Vault) open(ctx context.Context, pack tahoeclient.Cap, off, end int64) 
 // answered learns from an answer how far away the servers are.
 func (v *Vault) answered(began time.Time) { v.far.Store(time.Since(began) > farAway) }
 
-// piece is one request, into memory.
+// A piece that takes far longer than others do waits for a server that hangs, on
+// which the gateway gives up after minutes. Who asks anew finds other servers. On
+// a slow line all take long, so the bound is a multiple of what they take.
+const (
+	pieceTries = 3 // the last one waits as long as the gateway does
+	farLonger  = 6 // times the usual
+)
+
+// Tests have less.
+var (
+	leastPatience = 40 * time.Second
+	firstPatience = 2 * time.Minute // while nothing is known
+)
+
+var errStuck = errors.New("no answer for far longer than usual")
+
+// piece fetches a part of a pack into memory.
 func (v *Vault) piece(ctx context.Context, pack tahoeclient.Cap, off, n int64) ([]byte, error) {
+	for try := 1; ; try++ {
+		bounded, cancel := ctx, context.CancelFunc(func() {})
+		if try < pieceTries {
+			bounded, cancel = context.WithTimeoutCause(ctx, v.patience(), errStuck)
+		}
+		began := time.Now()
+		data, err := v.ask(bounded, pack, off, n)
+		stuck := context.Cause(bounded) == errStuck
+		cancel()
+		if err == nil {
+			v.tookPiece(time.Since(began))
+		}
+		if err == nil || !stuck {
+			return data, err
+		}
+	}
+}
+
+func (v *Vault) patience() time.Duration {
+	if usual := time.Duration(v.usual.Load()); usual > 0 {
+		return max(leastPatience, farLonger*usual)
+	}
+	return firstPatience
+}
+
+// tookPiece follows what pieces take. Two that end at once may count as one.
+func (v *Vault) tookPiece(d time.Duration) {
+	usual := time.Duration(v.usual.Load())
+	if usual == 0 {
+		usual = d
+	}
+	v.usual.Store(int64(usual + (d-usual)/8))
+}
+
+// ask is one request.
+func (v *Vault) ask(ctx context.Context, pack tahoeclient.Cap, off, n int64) ([]byte, error) {
 	if err := v.looking.Acquire(ctx, 1); err != nil {
 		return nil, context.Cause(ctx)
 	}

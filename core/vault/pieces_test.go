@@ -100,6 +100,40 @@ func TestPiecesThatHangKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
+// A server that hangs in the middle of a restore must not hold it up for the
+// minutes in which the gateway still hopes.
+func TestPieceThatHangsIsAskedForAnew(t *testing.T) {
+	leastPatience, firstPatience = 100*time.Millisecond, 100*time.Millisecond
+	t.Cleanup(func() { leastPatience, firstPatience = 40*time.Second, 2*time.Minute })
+	v, g := newVault(t)
+	p, refs := pack(t, v, tahoetest.Bytes(1, 4<<20), tahoetest.Bytes(2, 4<<20))
+	v.far.Store(true)
+	g.Hang(2, tahoetest.OpGet)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if got, err := fetchAll(ctx, v, p, refs); err != nil || len(got) != 2 {
+		t.Errorf("%d chunks came: %v", len(got), err)
+	}
+}
+
+// On a slow line every piece takes long: nothing is asked for twice because of that.
+func TestPatienceGrowsWithWhatPiecesTake(t *testing.T) {
+	v, _ := newVault(t)
+	if got := v.patience(); got != firstPatience {
+		t.Errorf("at first %v", got)
+	}
+	v.tookPiece(time.Second)
+	if got := v.patience(); got != leastPatience {
+		t.Errorf("on a fast line %v", got)
+	}
+	for range 100 {
+		v.tookPiece(2 * time.Minute)
+	}
+	if got := v.patience(); got < 10*time.Minute || got > 12*time.Minute {
+		t.Errorf("on a slow line %v", got)
+	}
+}
+
 // Whoever restores must learn that a pack is lost, and not wait for it.
 func TestPieceThatDoesNotComeIsAnErrorLikeAnyOther(t *testing.T) {
 	v, g := newVault(t)

@@ -65,6 +65,7 @@ type Vault struct {
 	known   known       // of the listing that was read last
 	far     atomic.Bool // whether the servers are; see open
 	looking *semaphore.Weighted
+	usual   atomic.Int64 // time.Duration that pieces take; 0 not known
 }
 
 // Options of a Vault; Directory, Needed, Happy and Total are required.
