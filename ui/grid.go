@@ -76,12 +76,7 @@ func (g *gridPage) ask() {
 		return
 	}
 	g.asking = true
-	grid := g.s.grid
-	run(g.ctx, func(ctx context.Context) (core.Status, error) {
-		ctx, cancel := context.WithTimeout(ctx, 10*lookInterval)
-		defer cancel()
-		return grid.Status(ctx)
-	}, func(s core.Status, err error) {
+	g.askGrid(g.s.grid, func(s core.Status, err error) {
 		g.asking = false
 		if g.failed = err; err == nil {
 			g.status = s
@@ -91,6 +86,15 @@ func (g *gridPage) ask() {
 		}
 		g.refresh()
 	})
+}
+
+// askGrid asks the gateway how the servers are, and not for ever.
+func (p *page) askGrid(grid *core.Grid, done func(core.Status, error)) {
+	run(p.ctx, func(ctx context.Context) (core.Status, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*lookInterval)
+		defer cancel()
+		return grid.Status(ctx)
+	}, done)
 }
 
 func (g *gridPage) refresh() {

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"context"
 	"time"
 
 	"github.com/gotk3/gotk3/cairo"
@@ -71,12 +70,7 @@ func (p *progressPage) ask() {
 		return
 	}
 	p.asking = true
-	grid := p.task.Grid
-	run(p.ctx, func(ctx context.Context) (core.Status, error) {
-		ctx, cancel := context.WithTimeout(ctx, 10*lookInterval)
-		defer cancel()
-		return grid.Status(ctx)
-	}, func(s core.Status, err error) {
+	p.askGrid(p.task.Grid, func(s core.Status, err error) {
 		p.asking, p.lacks = false, ""
 		if v := viewOfGrid(gridState{up: true, askFailed: err, status: s, writes: p.task.Writes}); !v.enough {
 			p.lacks = v.state + " " + v.reason
