@@ -20,6 +20,11 @@ type Options struct {
 	// to 12 to give a silent server up, and only then answers.
 	IdleTimeout time.Duration
 
+	// HangAfter is how long a download may wait for its next byte at least until
+	// it is asked for anew. A gateway that waits for a server that hangs does so
+	// for minutes, and asked anew finds others at once. 0 means never.
+	HangAfter time.Duration
+
 	// RequestTimeout bounds the waiting for one request as a whole, with the
 	// time for its bytes added (see MinRate). 0 means 15 minutes.
 	RequestTimeout time.Duration
@@ -104,9 +109,10 @@ func (o Options) transfer(n int64) time.Duration {
 
 // Client talks to one gateway. It is safe for use by several goroutines.
 type Client struct {
-	o    Options
-	log  *slog.Logger
-	http *http.Transport
+	o     Options
+	log   *slog.Logger
+	http  *http.Transport
+	hangs hangs
 }
 
 // New returns a client of the gateway that listens on the UNIX socket of that
@@ -115,8 +121,9 @@ func New(socket string, o Options) *Client {
 	o = o.withDefaults()
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	return &Client{
-		o:   o,
-		log: o.Logger,
+		o:     o,
+		log:   o.Logger,
+		hangs: hangs{least: o.HangAfter},
 		// A bare transport: http.Client would add redirects, which a gateway
 		// has no business sending, and URLs in errors.
 		http: &http.Transport{

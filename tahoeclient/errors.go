@@ -262,7 +262,10 @@ func isName(s string) bool {
 }
 
 // silentError is the cause of a request's context that the watchdog ended.
-type silentError struct{ waited string }
+type silentError struct {
+	waited string
+	early  bool // the gateway might still have answered
+}
 
 func (e *silentError) Error() string { return "no answer within " + e.waited }
 

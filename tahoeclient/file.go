@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Put stores size bytes, from where body stands, as an immutable file and
@@ -92,15 +93,22 @@ func (c *Client) Get(ctx context.Context, file Cap, off, n int64) (io.ReadCloser
 	if known && n < 0 {
 		n = max(size-off, 0)
 	}
-	var body io.ReadCloser
-	err := c.retry(ctx, op, func() (err error) {
-		body, err = c.open(ctx, op, file, off, n)
-		return err
-	})
-	if err != nil || !known {
+	if !known {
+		var body io.ReadCloser
+		err := c.retry(ctx, op, func() (err error) {
+			body, err = c.open(ctx, op, file, off, n, 0)
+			return err
+		})
 		return body, err
 	}
-	return &resuming{patience: patience{c: c}, ctx: ctx, op: op, file: file, off: off, left: n, body: body}, nil
+	r := &resuming{patience: patience{c: c}, ctx: ctx, op: op, file: file, off: off, left: n}
+	if err := contextError(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.reopen(nil); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // segment is Tahoe's unit of download, in bytes: less is no progress.
@@ -115,8 +123,10 @@ type resuming struct {
 	file      Cap
 	off, left int64 // of what is still to come
 	body      io.ReadCloser
-	since     int64 // bytes that came since the last failure
-	err       error // for good
+	since     int64         // bytes that came since the last failure
+	limit     time.Duration // of a wait, 0 as long as the gateway may need
+	longest   time.Duration // wait for a byte
+	err       error         // for good
 }
 
 func (r *resuming) Read(p []byte) (int, error) {
@@ -124,35 +134,52 @@ func (r *resuming) Read(p []byte) (int, error) {
 		if r.err != nil {
 			return 0, r.err
 		}
+		began := time.Now()
 		n, err := r.body.Read(p)
+		r.longest = max(r.longest, time.Since(began))
 		r.off += int64(n)
 		r.left -= int64(n)
 		if r.since += int64(n); r.since >= segment {
 			r.patience = patience{c: r.c}
 		}
 		if n > 0 {
+			if r.left == 0 {
+				r.c.hangs.waited(r.longest)
+			}
 			return n, nil
 		}
 		if err == nil || r.left == 0 || !Temporary(err) {
 			return 0, err
 		}
+		r.body.Close()
 		r.err = r.reopen(err)
 	}
 }
 
+// reopen asks for what is still to come, after a failure or at first.
 func (r *resuming) reopen(why error) error {
-	r.body.Close()
 	r.since = 0
-	for why != nil {
-		if err := r.again(r.ctx, r.op, why); err != nil {
-			return err
+	for {
+		if why != nil {
+			early := r.early
+			if err := r.again(r.ctx, r.op, why); err != nil {
+				return err
+			}
+			if r.early > early {
+				r.c.hangs.gaveUp(r.limit)
+			}
 		}
+		if r.limit = 0; r.early < earlyTries {
+			r.limit = r.c.hangs.limit()
+		}
+		began := time.Now()
 		var body io.ReadCloser
-		if body, why = r.c.open(r.ctx, r.op, r.file, r.off, r.left); why == nil {
+		if body, why = r.c.open(r.ctx, r.op, r.file, r.off, r.left, r.limit); why == nil {
 			r.body = body
+			r.longest = max(r.longest, time.Since(began))
+			return nil
 		}
 	}
-	return nil
 }
 
 func (r *resuming) Close() error { return r.body.Close() }
@@ -181,8 +208,8 @@ func (c *Client) ReadAll(ctx context.Context, file Cap, off, n int64) ([]byte, e
 	return data.Bytes(), nil
 }
 
-// open is Get, once.
-func (c *Client) open(ctx context.Context, op string, file Cap, off, n int64) (io.ReadCloser, error) {
+// open is Get, once. A limit other than 0 ends waits that could still succeed.
+func (c *Client) open(ctx context.Context, op string, file Cap, off, n int64, limit time.Duration) (io.ReadCloser, error) {
 	if !file.CanRead() || file.IsDirectory() {
 		return nil, fmt.Errorf("%s: %w: %v is not a file to read", op, ErrBadCap, file)
 	}
@@ -212,6 +239,9 @@ func (c *Client) open(ctx context.Context, op string, file Cap, off, n int64) (i
 	}
 
 	watched, dog := watch(ctx, c.o.IdleTimeout, c.o.RequestTimeout+c.o.transfer(n))
+	if limit > 0 && limit < c.o.IdleTimeout {
+		dog.idle, dog.early = limit, true
+	}
 	dog.wait()
 	resp, err := c.send(ctx, watched, r)
 	if err != nil {

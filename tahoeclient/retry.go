@@ -32,6 +32,7 @@ func (c *Client) retry(ctx context.Context, op string, try func() error) error {
 type patience struct {
 	c      *Client
 	failed int  // attempts so far
+	early  int  // waits that were ended early, see hangs
 	silent bool // the gateway kept us waiting in vain once
 	whole  int  // failures in a row for which no absent server is to blame
 }
@@ -44,6 +45,11 @@ const certain = 3
 // again returns nil after the wait before the next attempt, or the error to
 // give up with.
 func (p *patience) again(ctx context.Context, op string, err error) error {
+	if silent := new(silentError); errors.As(err, &silent) && silent.early {
+		p.early++
+		p.c.log.Warn("asking anew", "op", op, "error", err)
+		return contextError(ctx)
+	}
 	if p.exhausted(err) {
 		return p.c.why(ctx, err)
 	}

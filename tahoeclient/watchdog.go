@@ -14,6 +14,7 @@ const noBudget = time.Duration(math.MaxInt64)
 // the gateway, such as a slow reader's, does not count.
 type watchdog struct {
 	cancel context.CancelCauseFunc
+	early  bool // idle is less than the gateway may need
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -94,5 +95,5 @@ func (w *watchdog) bark() {
 	if w.started.IsZero() || time.Since(w.started) < w.limit {
 		return
 	}
-	w.cancel(&silentError{w.limit.Round(time.Millisecond).String()})
+	w.cancel(&silentError{w.limit.Round(time.Millisecond).String(), w.early && w.limit == w.idle})
 }

@@ -85,3 +85,30 @@ func TestStoppedWatchdogNeverBarks(t *testing.T) {
 		t.Error(context.Cause(ctx))
 	}
 }
+
+// On a slow line every download waits: nothing is fetched twice because of that.
+func TestLimitGrowsWithWhatDownloadsWait(t *testing.T) {
+	h := &hangs{least: 40 * time.Second}
+	want := func(when string, low, high time.Duration) {
+		t.Helper()
+		if got := h.limit(); got < low || got > high {
+			t.Errorf("%s: %v", when, got)
+		}
+	}
+	want("at first", 2*time.Minute, 2*time.Minute)
+	h.gaveUp(2 * time.Minute)
+	want("after a server that hangs at once", 2*time.Minute, 2*time.Minute)
+	h.waited(time.Second)
+	want("on a fast line", 40*time.Second, 40*time.Second)
+	for range 24 {
+		h.gaveUp(40 * time.Second)
+	}
+	want("where all would be given up", 3*time.Minute, 4*time.Minute)
+	for range 100 {
+		h.waited(2 * time.Minute)
+	}
+	want("on a slow line", 11*time.Minute, 12*time.Minute)
+	if h := (&hangs{usual: time.Minute}); h.limit() != 0 {
+		t.Error("on this machine")
+	}
+}

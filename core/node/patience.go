@@ -17,16 +17,19 @@ type patience struct {
 
 	// rate is what the slowest grid of the network moves, in bytes a second.
 	rate int64
+
+	// hang is the silence after which a download is asked for anew; 0 is never.
+	hang time.Duration
 }
 
 // On loopback silence is death, and the disk is the limit. Over Tor a server
 // answers nothing while a megabyte is on its way to it: the timers must leave
-// time for that.
+// time for that, and asking anew is what helps earlier.
 func (n Network) patience() patience {
 	if n == Loopback {
-		return patience{4 * time.Second, 15 * time.Second, 256 << 10}
+		return patience{4 * time.Second, 15 * time.Second, 256 << 10, 0}
 	}
-	return patience{time.Minute, 5 * time.Minute, 4096}
+	return patience{time.Minute, 5 * time.Minute, 4096, 40 * time.Second}
 }
 
 // ClientOptions are the bounds of a client whose gateway is on network n: it
@@ -37,6 +40,7 @@ func (n Network) ClientOptions() tahoeclient.Options {
 		IdleTimeout:    2*p.disconnect + 4*p.keepalive,
 		RequestTimeout: 2*p.disconnect + 5*p.keepalive,
 		MinRate:        p.rate,
+		HangAfter:      p.hang,
 		SilentAfter:    3 * p.keepalive,
 	}
 }

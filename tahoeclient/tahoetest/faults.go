@@ -66,6 +66,7 @@ type rule struct {
 	hang    <-chan struct{} // do not answer before this is closed
 	torn    bool            // of a file, send only the first cutAt bytes
 	closing bool            // torn: and then close the connection
+	silent  bool            // torn: and then say nothing
 	cutAt   int64
 }
 
@@ -174,6 +175,12 @@ func (g *Gateway) CutBody(after int64, times int) {
 // CloseBody lets the connection of the next downloads close after so many bytes.
 func (g *Gateway) CloseBody(after int64, times int) {
 	g.add(&rule{ops: []Op{OpGet}, left: times, torn: true, closing: true, cutAt: after})
+}
+
+// HangBody lets the next downloads say nothing any more after so many bytes, as
+// they do while a server hangs.
+func (g *Gateway) HangBody(after int64, times int) {
+	g.add(&rule{ops: []Op{OpGet}, left: times, torn: true, silent: true, cutAt: after})
 }
 
 // Behave forgets all faults, but not what they did. Hanging requests keep
@@ -363,7 +370,7 @@ const tornMark = "problem during download\n"
 // sendTorn sends the beginning of data, whose whole length was promised.
 func (x *exchange) sendTorn(r *rule, data []byte) {
 	x.w.Write(data[:min(r.cutAt, int64(len(data)))])
-	if !r.closing {
+	if !r.closing && !r.silent {
 		// As in a real one, the text may end up beyond what was promised.
 		rest := int64(len(data)) - min(r.cutAt, int64(len(data)))
 		io.WriteString(x.w, tornMark[:min(int64(len(tornMark)), rest)])
