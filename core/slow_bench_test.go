@@ -139,6 +139,24 @@ func (x *slowBench) connect() (done func()) {
 	return func() { g.Close() }
 }
 
+// waitForAll makes sure that there are shares on every server.
+func (x *slowBench) waitForAll() {
+	x.b.Helper()
+	ctx, cancel := context.WithTimeout(x.b.Context(), 3*time.Minute)
+	defer cancel()
+	for {
+		grid, err := x.client.Grid(ctx)
+		if err == nil && grid.Usable() == len(x.lines) {
+			return
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			x.b.Fatalf("%d of %d servers came: %v", grid.Usable(), len(x.lines), err)
+		}
+	}
+}
+
 // traffic is what crosses the lines during work.
 type traffic struct {
 	took     time.Duration
@@ -245,6 +263,7 @@ func BenchmarkVersusSlowLines(b *testing.B) {
 		}
 	}
 	done := x.connect()
+	x.waitForAll()
 	x.log("first backup, lines not slowed", x.measure(back))
 	done()
 	for range b.N {
@@ -285,12 +304,13 @@ func BenchmarkVersusSlowInFlight(b *testing.B) {
 	plan := x.fillFolders()
 	plan.Folders = plan.Folders[1:2]
 	done := x.connect()
+	x.waitForAll()
 	if _, err := x.grid.Backup(b.Context(), x.config, plan, nil); err != nil {
 		b.Fatal(err)
 	}
 	done()
 	x.slow(fieldLine)
-	for _, n := range []int{4, 6, 8} {
+	for _, n := range []int{4, 8, 16} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			for range b.N {
 				done := x.connect()

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -85,6 +86,7 @@ func (r *repack) fetchLive(ctx context.Context, u *usage) ([]sealedChunk, error)
 			return nil, err
 		}
 	}
+	slices.SortFunc(chunks, func(a, b sealedChunk) int { return cmp.Compare(a.ref.Offset, b.ref.Offset) })
 	for i, c := range chunks {
 		if spotOf(c.ref) != u.live.all[i] {
 			return nil, fmt.Errorf("%w: pack %v lists a chunk twice", snapshot.ErrFormat, u.pack.ID)

@@ -41,7 +41,7 @@ type Options struct {
 }
 
 // DefaultDownloads is where more parallel downloads stop paying off.
-const DefaultDownloads = 6
+const DefaultDownloads = 8
 
 // Errors of a restore.
 var (

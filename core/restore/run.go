@@ -143,8 +143,10 @@ func (r *run) files(ctx context.Context) error {
 // plan goes through the listing once for each tier, so that what is needed
 // first is there first: complete, under its name, while the rest still comes.
 func (r *run) plan(ctx context.Context, start func(*window)) error {
-	for _, r.only = range r.tiers() {
-		if err := r.planTier(ctx, start); err != nil {
+	tiers := r.tiers()
+	for i, tier := range tiers {
+		r.only = tier
+		if err := r.planTier(ctx, i == len(tiers)-1, start); err != nil {
 			return err
 		}
 	}
@@ -162,7 +164,7 @@ func (r *run) tiers() (list []uint8) {
 	return slices.Compact(list)
 }
 
-func (r *run) planTier(ctx context.Context, start func(*window)) error {
+func (r *run) planTier(ctx context.Context, last bool, start func(*window)) error {
 	w := newWindow()
 	err := r.each(ctx, func(e *snapshot.Entry) error {
 		f, err := r.entry(ctx, e)
@@ -177,6 +179,7 @@ func (r *run) planTier(ctx context.Context, start func(*window)) error {
 		return nil
 	})
 	if err == nil && len(w.files) > 0 {
+		w.final = last
 		start(w)
 	}
 	return err

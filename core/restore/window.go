@@ -26,6 +26,7 @@ var (
 const (
 	windowFiles = 4096
 	filesAtOnce = 4
+	lastRanges  = 2 // of all are fetched as such: what is under way at once, over a slow line
 )
 
 // file is one file under way.
@@ -71,6 +72,7 @@ type window struct {
 	places map[spot][]place
 	bytes  int64
 	last   snapshot.PackID
+	final  bool // no other follows
 
 	before  <-chan struct{} // closed when the window before has asked for all its packs
 	started chan struct{}   // closed when this one has
@@ -144,7 +146,8 @@ func (w *window) fetchAll(ctx context.Context, r *run) error {
 		return context.Cause(ctx)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	for _, rng := range ranges {
+	for i, rng := range ranges {
+		rng.Last = w.final && i >= len(ranges)-lastRanges
 		if err := r.slots.Acquire(gctx, 1); err != nil {
 			break
 		}

@@ -1,16 +1,11 @@
 package vault
 
 import (
+	"bytes"
 	"context"
-	"sync"
 
 	"hiddenbackup/core/snapshot"
 )
-
-// fetchBuffer is the memory one Fetch works in.
-type fetchBuffer struct{ sealed, plain []byte }
-
-var fetchBuffers = sync.Pool{New: func() any { return new(fetchBuffer) }}
 
 // maxListingRange bounds how much of a listing is fetched with one request and
 // so held in memory, times inFlight.
@@ -28,16 +23,24 @@ func (v *Vault) Listing(ctx context.Context, s *snapshot.Snapshot, moved func(in
 		if r.known != nil {
 			return r.known, nil
 		}
-		var data []byte
-		err := v.Fetch(ctx, r.Range, moved, func(c snapshot.ChunkRef, plain []byte) error {
-			data = append(data, plain...)
-			v.known.add(c, plain)
-			return nil
-		})
-		return data, err
+		return v.fetchStretch(ctx, r.Range, moved)
 	})}
 	l.ListingReader = snapshot.NewListingReader(l.inOrder)
 	return l, nil
+}
+
+func (v *Vault) fetchStretch(ctx context.Context, r Range, moved func(int64)) ([]byte, error) {
+	plain := make(map[uint32][]byte)
+	err := v.Fetch(ctx, r, moved, func(c snapshot.ChunkRef, p []byte) error {
+		plain[c.Offset] = bytes.Clone(p)
+		v.known.add(c, p)
+		return nil
+	})
+	var data []byte
+	for _, c := range r.Chunks {
+		data = append(data, plain[c.Offset]...)
+	}
+	return data, err
 }
 
 // stretch is a part of a listing: known, or to be fetched with one request.

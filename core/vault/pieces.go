@@ -2,11 +2,16 @@ package vault
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"hiddenbackup/core/snapshot"
 	"hiddenbackup/tahoeclient"
 )
 
@@ -15,120 +20,215 @@ import (
 // request began. So what is far away is asked for in pieces, some at once, each
 // of which looks for its servers anew. If all looked at the same time, all would
 // find the same ones, and the others would be idle for as long as the pieces
-// take: most wait until those before them keep their servers busy. On this
-// machine all that would only be more work.
+// take: most wait until those before them keep their servers busy, which is as
+// soon as a small answer takes. On this machine all that would only be more work.
 const (
 	segment       = 1 << 20 // Tahoe's, before it is rounded up
-	pieceSegments = 2       // each piece costs two round trips more; small ones end together
-	piecesAhead   = 3       // and the one being read: memory, times the packs at once
+	pieceSegments = 2       // each piece costs two round trips more
 
-	lookingAtOnce = 5 // enough that lines of 20 Mbit/s in all have work
+	// Of all packs there are 18 pieces at once, and 12 of what comes last: many
+	// keep all lines busy, and few end together.
+	atOnce      = 36
+	pieceWeight = 2
+	lastWeight  = 3
+
+	lookingAtOnce = 3 // enough that lines of 35 Mbit/s in all have work
 
 	// farAway is more than a gateway on this machine needs to begin.
 	farAway = 250 * time.Millisecond
 )
 
-// longestLook is how long a piece may keep others from looking: servers that
-// hang must not stop everything. Tests have less.
+// longestLook is how long a piece may keep others from looking at most: servers
+// that hang must not stop everything. Tests have less.
 var longestLook = 5 * time.Second
 
-// pieceSize is a whole number of segments: of one that two pieces need a part
-// each would fetch the whole.
-func (v *Vault) pieceSize() int64 {
+// pieces are the parts of r to ask for with one request each.
+func (v *Vault) pieces(r Range) iter.Seq2[int64, int64] {
+	// A whole number of segments: of one that two pieces need a part each would
+	// fetch the whole.
 	k := int64(max(v.needed, 1))
-	return pieceSegments * ((segment + k - 1) / k * k)
-}
-
-// open reads the bytes from off to end of a pack. The caller closes what it
-// returns.
-func (v *Vault) open(ctx context.Context, pack tahoeclient.Cap, off, end int64) (io.ReadCloser, error) {
-	size := v.pieceSize()
-	first := off / size
-	n := int((end-1)/size-first) + 1
-	if n > 1 && v.far.Load() {
-		return readInOrder(ctx, n, piecesAhead, func(ctx context.Context, i int) ([]byte, error) {
-			start := max(off, (first+int64(i))*size)
-			return v.piece(ctx, pack, start, min(end, (first+int64(i)+1)*size)-start)
-		}), nil
+	size := (segment + k - 1) / k * k
+	switch {
+	case !v.far.Load():
+		size = r.end()
+	case !r.Last:
+		size *= pieceSegments
 	}
-	began := time.Now()
-	body, err := v.client.Get(ctx, pack, off, end-off)
-	if err == nil {
-		v.answered(began) // with the first bytes
-	}
-	return body, err
-}
-
-// answered learns from an answer how far away the servers are.
-func (v *Vault) answered(began time.Time) { v.far.Store(time.Since(began) > farAway) }
-
-// A piece that takes far longer than others do waits for a server that hangs, on
-// which the gateway gives up after minutes. Who asks anew finds other servers. On
-// a slow line all take long, so the bound is a multiple of what they take.
-const (
-	pieceTries = 3 // the last one waits as long as the gateway does
-	farLonger  = 6 // times the usual
-)
-
-// Tests have less.
-var (
-	leastPatience = 40 * time.Second
-	firstPatience = 2 * time.Minute // while nothing is known
-)
-
-var errStuck = errors.New("no answer for far longer than usual")
-
-// piece fetches a part of a pack into memory.
-func (v *Vault) piece(ctx context.Context, pack tahoeclient.Cap, off, n int64) ([]byte, error) {
-	for try := 1; ; try++ {
-		bounded, cancel := ctx, context.CancelFunc(func() {})
-		if try < pieceTries {
-			bounded, cancel = context.WithTimeoutCause(ctx, v.patience(), errStuck)
-		}
-		began := time.Now()
-		data, err := v.ask(bounded, pack, off, n)
-		stuck := context.Cause(bounded) == errStuck
-		cancel()
-		if err == nil {
-			v.tookPiece(time.Since(began))
-		}
-		if err == nil || !stuck {
-			return data, err
+	return func(yield func(int64, int64) bool) {
+		for from := r.offset(); from < r.end(); {
+			to := min(r.end(), (from/size+1)*size)
+			if !yield(from, to) {
+				return
+			}
+			from = to
 		}
 	}
 }
 
-func (v *Vault) patience() time.Duration {
-	if usual := time.Duration(v.usual.Load()); usual > 0 {
-		return max(leastPatience, farLonger*usual)
-	}
-	return firstPatience
-}
-
-// tookPiece follows what pieces take. Two that end at once may count as one.
-func (v *Vault) tookPiece(d time.Duration) {
-	usual := time.Duration(v.usual.Load())
-	if usual == 0 {
-		usual = d
-	}
-	v.usual.Store(int64(usual + (d-usual)/8))
-}
-
-// ask is one request.
-func (v *Vault) ask(ctx context.Context, pack tahoeclient.Cap, off, n int64) ([]byte, error) {
-	if err := v.looking.Acquire(ctx, 1); err != nil {
-		return nil, context.Cause(ctx)
+// open reads the bytes from off to end of a pack, and says how long it waited for
+// the first. The caller closes what it returns.
+func (v *Vault) open(ctx context.Context, pack tahoeclient.Cap, off, end int64) (io.ReadCloser, time.Duration, error) {
+	if v.looking.Acquire(ctx, 1) != nil {
+		return nil, 0, context.Cause(ctx)
 	}
 	found := sync.OnceFunc(func() { v.looking.Release(1) })
-	defer time.AfterFunc(longestLook, found).Stop()
+	look := longestLook
+	if d := time.Duration(v.least.Load()); d > 0 {
+		look = min(look, d)
+	}
+	defer time.AfterFunc(look, found).Stop()
 	defer found()
-	body, err := v.client.Get(ctx, pack, off, n)
+	began := time.Now()
+	body, err := v.client.Get(ctx, pack, off, end-off)
+	return body, time.Since(began), err
+}
+
+// answered learns from the wait for an answer how far away the servers are.
+func (v *Vault) answered(waited time.Duration) {
+	v.far.Store(waited > farAway)
+	if d := v.least.Load(); d == 0 || int64(waited) < d {
+		v.least.Store(int64(waited)) // of two at once either will do
+	}
+}
+
+// assembly is one range while its pieces come, in any order.
+type assembly struct {
+	Range
+	v     *Vault
+	moved func(int64)
+	use   func(c snapshot.ChunkRef, sealed, plain []byte) error
+
+	mu      sync.Mutex
+	parts   []incoming // of each chunk
+	damaged error      // the first
+
+	using sync.Mutex // one chunk at a time
+}
+
+// incoming is what has come of a sealed chunk.
+type incoming struct {
+	sealed *[]byte // nil before its first byte
+	left   int     // bytes
+}
+
+var chunkBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// fetch gets the chunks of r and calls use for each, one at a time, in the order
+// in which they come.
+func (v *Vault) fetch(ctx context.Context, r Range, moved func(int64), use func(c snapshot.ChunkRef, sealed, plain []byte) error) error {
+	a := &assembly{v: v, Range: r, moved: moved, use: use, parts: make([]incoming, len(r.Chunks))}
+	at := r.offset()
+	for i, c := range r.Chunks {
+		if int64(c.Offset) < at {
+			return fmt.Errorf("%w: overlapping chunks in pack %v", snapshot.ErrFormat, r.Pack.ID)
+		}
+		at = int64(c.Offset) + int64(c.Sealed)
+		a.parts[i].left = int(c.Sealed)
+	}
+	weight := int64(pieceWeight)
+	if r.Last {
+		weight = lastWeight
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for from, to := range v.pieces(r) {
+		if v.fetching.Acquire(gctx, weight) != nil {
+			break // the reason is in g or in ctx
+		}
+		g.Go(func() error {
+			defer v.fetching.Release(weight)
+			err := a.piece(gctx, from, to)
+			if err != nil && Unreadable(err) { // other pieces may be whole
+				a.damage(err)
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return a.damaged
+}
+
+func (a *assembly) damage(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.damaged == nil {
+		a.damaged = err
+	}
+}
+
+// piece fetches the bytes from one offset to another, and uses the chunks that
+// they complete.
+func (a *assembly) piece(ctx context.Context, from, to int64) error {
+	body, waited, err := a.v.open(ctx, a.Pack.Cap, from, to)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("fetching pack %v: %w", a.Pack.ID, err)
 	}
 	defer body.Close()
-	found()
-	data := make([]byte, n)
-	_, err = io.ReadFull(body, data)
-	return data, err
+	if from == a.offset() && to == a.end() {
+		a.v.answered(waited) // not by pieces, which wait for each other
+	}
+	in := &meteredBody{Reader: body, ctx: ctx, limit: a.v.limits.Download, moved: a.moved}
+	for i, c := range a.Chunks {
+		start, end := int64(c.Offset), int64(c.Offset)+int64(c.Sealed)
+		if end <= from {
+			continue
+		}
+		if start >= to {
+			break
+		}
+		if _, err := io.CopyN(io.Discard, in, max(start-from, 0)); err != nil {
+			return fmt.Errorf("fetching pack %v: %w", a.Pack.ID, err)
+		}
+		from = max(from, start)
+		n := min(end, to) - from
+		if _, err := io.ReadFull(in, a.sealed(i)[from-start:][:n]); err != nil {
+			return fmt.Errorf("fetching pack %v: %w", a.Pack.ID, err)
+		}
+		from += n
+		if err := a.came(i, int(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealed is the memory for chunk i, of which pieces fill their own parts.
+func (a *assembly) sealed(i int) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, size := &a.parts[i], int(a.Chunks[i].Sealed)
+	if p.sealed == nil {
+		p.sealed = chunkBuffers.Get().(*[]byte)
+		*p.sealed = slices.Grow((*p.sealed)[:0], size)[:size]
+	}
+	return *p.sealed
+}
+
+// came notes n bytes more of chunk i. Whoever brings the last of them opens it.
+func (a *assembly) came(i, n int) error {
+	a.mu.Lock()
+	p := &a.parts[i]
+	p.left -= n
+	whole := p.left == 0
+	a.mu.Unlock()
+	if !whole {
+		return nil
+	}
+	defer chunkBuffers.Put(p.sealed)
+	plain := chunkBuffers.Get().(*[]byte)
+	defer chunkBuffers.Put(plain)
+	opened, err := a.v.Keys.OpenChunk((*plain)[:0], *p.sealed, a.Chunks[i])
+	if err != nil {
+		a.damage(fmt.Errorf("pack %v: %w", a.Pack.ID, err))
+		return nil // the others may be whole
+	}
+	*plain = opened
+	a.using.Lock()
+	defer a.using.Unlock()
+	return a.use(a.Chunks[i], *p.sealed, opened)
 }

@@ -7,16 +7,30 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"hiddenbackup/core/snapshot"
+	"hiddenbackup/tahoeclient"
 	"hiddenbackup/tahoeclient/tahoetest"
 )
 
 // fetchAll fetches the chunks of a pack with one Range.
 func fetchAll(ctx context.Context, v *Vault, p snapshot.Pack, refs []snapshot.ChunkRef) (got [][]byte, err error) {
-	err = v.Fetch(ctx, Range{Pack: p, Chunks: refs}, nil, func(_ snapshot.ChunkRef, plain []byte) error {
-		got = append(got, bytes.Clone(plain))
+	return fetchRange(ctx, v, Range{Pack: p, Chunks: refs})
+}
+
+// fetchRange returns what came, in the order of the chunks.
+func fetchRange(ctx context.Context, v *Vault, r Range) (got [][]byte, err error) {
+	came := make(map[uint32][]byte)
+	err = v.Fetch(ctx, r, nil, func(c snapshot.ChunkRef, plain []byte) error {
+		came[c.Offset] = bytes.Clone(plain)
 		return nil
 	})
+	for _, c := range r.Chunks {
+		if plain, ok := came[c.Offset]; ok {
+			got = append(got, plain)
+		}
+	}
 	return got, err
 }
 
@@ -43,10 +57,11 @@ func TestPackThatIsFarAwayComesInPiecesAndWhole(t *testing.T) {
 	v, g := newVault(t)
 	content := [][]byte{tahoetest.Bytes(1, 3<<20), tahoetest.Bytes(2, 3<<20), tahoetest.Bytes(3, 3<<20)}
 	p, refs := pack(t, v, content...)
+	last := false
 	check := func(requests int) {
 		t.Helper()
 		gets(t, g, requests, func() {
-			got, err := fetchAll(t.Context(), v, p, refs)
+			got, err := fetchRange(t.Context(), v, Range{Pack: p, Chunks: refs, Last: last})
 			if err != nil || !bytes.Equal(bytes.Join(got, nil), bytes.Join(content, nil)) {
 				t.Fatalf("something else came: %v", err)
 			}
@@ -56,6 +71,9 @@ func TestPackThatIsFarAwayComesInPiecesAndWhole(t *testing.T) {
 	check(1)
 	v.far.Store(true)
 	check(5) // of two segments each
+	last = true
+	check(10)
+	last = false
 
 	// One that begins and ends inside of pieces.
 	content, refs = content[1:2], refs[1:2]
@@ -80,14 +98,14 @@ func TestPiecesThatHangKeepNobodyWaiting(t *testing.T) {
 	longestLook = 10 * time.Millisecond
 	t.Cleanup(func() { longestLook = 5 * time.Second })
 	v, g := newVault(t)
-	p, _ := pack(t, v, tahoetest.Bytes(1, 1<<20))
+	p, refs := pack(t, v, tahoetest.Bytes(1, 1<<20))
 	defer g.Hang(lookingAtOnce, tahoetest.OpGet)()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	results := make(chan error)
 	for range lookingAtOnce + 1 {
 		go func() {
-			_, err := v.piece(ctx, p.Cap, 0, p.Size)
+			_, err := fetchAll(ctx, v, p, refs)
 			results <- err
 		}()
 	}
@@ -100,37 +118,45 @@ func TestPiecesThatHangKeepNobodyWaiting(t *testing.T) {
 	}
 }
 
-// A server that hangs in the middle of a restore must not hold it up for the
-// minutes in which the gateway still hopes.
-func TestPieceThatHangsIsAskedForAnew(t *testing.T) {
-	leastPatience, firstPatience = 100*time.Millisecond, 100*time.Millisecond
-	t.Cleanup(func() { leastPatience, firstPatience = 40*time.Second, 2*time.Minute })
+// What came early must not wait in memory for what comes late.
+func TestPieceThatIsLateHoldsUpNoOther(t *testing.T) {
 	v, g := newVault(t)
-	p, refs := pack(t, v, tahoetest.Bytes(1, 4<<20), tahoetest.Bytes(2, 4<<20))
+	p, refs := pack(t, v, tahoetest.Bytes(1, 1<<20), tahoetest.Bytes(2, 1<<20), tahoetest.Bytes(3, 4<<20), tahoetest.Bytes(4, 1<<20))
 	v.far.Store(true)
-	g.Hang(2, tahoetest.OpGet)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	v.least.Store(int64(time.Millisecond))
+	release := g.Hang(1, tahoetest.OpGet)
+	defer release()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if got, err := fetchAll(ctx, v, p, refs); err != nil || len(got) != 2 {
-		t.Errorf("%d chunks came: %v", len(got), err)
+	came := make(map[snapshot.ChunkID]int)
+	err := v.Fetch(ctx, Range{Pack: p, Chunks: refs}, nil, func(c snapshot.ChunkRef, plain []byte) error {
+		if came[c.ID]++; len(came) == 2 {
+			release() // two of four at least need nothing of any one piece
+		}
+		return nil
+	})
+	if err != nil || len(came) != 4 {
+		t.Errorf("%d chunks came: %v", len(came), err)
+	}
+	for _, n := range came {
+		if n != 1 {
+			t.Errorf("a chunk came %d times", n)
+		}
 	}
 }
 
-// On a slow line every piece takes long: nothing is asked for twice because of that.
-func TestPatienceGrowsWithWhatPiecesTake(t *testing.T) {
-	v, _ := newVault(t)
-	if got := v.patience(); got != firstPatience {
-		t.Errorf("at first %v", got)
-	}
-	v.tookPiece(time.Second)
-	if got := v.patience(); got != leastPatience {
-		t.Errorf("on a fast line %v", got)
-	}
-	for range 100 {
-		v.tookPiece(2 * time.Minute)
-	}
-	if got := v.patience(); got < 10*time.Minute || got > 12*time.Minute {
-		t.Errorf("on a slow line %v", got)
+// What is lost of a pack must not take the rest of it along.
+func TestWhatIsThereOfADamagedPackIsSaved(t *testing.T) {
+	v, g := newVault(t)
+	p, refs := pack(t, v, tahoetest.Bytes(1, 1<<20), tahoetest.Bytes(2, 4<<20), tahoetest.Bytes(3, 1<<20))
+	v.client = tahoeclient.New(g.Socket(), tahoeclient.Options{Attempts: 1})
+	t.Cleanup(v.client.Close)
+	v.far.Store(true)
+	v.fetching = semaphore.NewWeighted(pieceWeight) // the first one fails before there are others
+	g.Fail(1, 410, "allmydata.interfaces.NoSharesError: x", tahoetest.OpGet)
+	got, err := fetchAll(t.Context(), v, p, refs)
+	if err == nil || !Unreadable(err) || len(got) != 1 {
+		t.Errorf("%d chunks came, and the third is whole: %v", len(got), err)
 	}
 }
 

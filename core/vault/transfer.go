@@ -38,6 +38,9 @@ func (v *Vault) put(ctx context.Context, data []byte) (tahoeclient.Cap, error) {
 type Range struct {
 	Pack   snapshot.Pack
 	Chunks []snapshot.ChunkRef
+	// Last: little or nothing follows. It is fetched in smaller pieces, which end
+	// more nearly together.
+	Last bool
 }
 
 func (r Range) offset() int64 { return int64(r.Chunks[0].Offset) }
@@ -85,9 +88,10 @@ func Ranges(s *snapshot.Snapshot, refs []snapshot.ChunkRef) ([]Range, error) {
 	return ranges, nil
 }
 
-// Fetch gets the chunks of r and calls use for each, in order, with plaintext
-// that is valid until use returns. Damaged chunks are passed over, and the first
-// such error is returned at the end. moved counts bytes received.
+// Fetch gets the chunks of r and calls use for each, one at a time and in the
+// order in which they come, with plaintext that is valid until use returns. What
+// is damaged is passed over, and the first such error is returned at the end.
+// moved counts bytes received; several goroutines call it.
 func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
 	return v.fetch(ctx, r, moved, func(c snapshot.ChunkRef, _, plain []byte) error { return use(c, plain) })
 }
@@ -96,44 +100,6 @@ func (v *Vault) Fetch(ctx context.Context, r Range, moved func(int64), use func(
 // each was opened, and use gets it in its seal.
 func (v *Vault) FetchSealed(ctx context.Context, r Range, moved func(int64), use func(snapshot.ChunkRef, []byte) error) error {
 	return v.fetch(ctx, r, moved, func(c snapshot.ChunkRef, sealed, _ []byte) error { return use(c, sealed) })
-}
-
-func (v *Vault) fetch(ctx context.Context, r Range, moved func(int64), use func(c snapshot.ChunkRef, sealed, plain []byte) error) error {
-	body, err := v.open(ctx, r.Pack.Cap, r.offset(), r.end())
-	if err != nil {
-		return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
-	}
-	defer body.Close()
-	in := &meteredBody{Reader: body, ctx: ctx, limit: v.limits.Download, moved: moved}
-	at := r.offset()
-	var damaged error
-	buffers := fetchBuffers.Get().(*fetchBuffer)
-	defer fetchBuffers.Put(buffers)
-	for _, c := range r.Chunks {
-		if gap := int64(c.Offset) - at; gap < 0 {
-			return fmt.Errorf("%w: overlapping chunks in pack %v", snapshot.ErrFormat, r.Pack.ID)
-		} else if _, err := io.CopyN(io.Discard, in, gap); err != nil {
-			return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
-		}
-		sealed := slices.Grow(buffers.sealed[:0], int(c.Sealed))[:c.Sealed]
-		buffers.sealed = sealed
-		if _, err := io.ReadFull(in, sealed); err != nil {
-			return fmt.Errorf("fetching pack %v: %w", r.Pack.ID, err)
-		}
-		at = int64(c.Offset) + int64(c.Sealed)
-		plain, err := v.Keys.OpenChunk(buffers.plain[:0], sealed, c)
-		if err != nil {
-			if damaged == nil {
-				damaged = fmt.Errorf("pack %v: %w", r.Pack.ID, err)
-			}
-			continue // the others may be whole
-		}
-		buffers.plain = plain
-		if err := use(c, sealed, plain); err != nil {
-			return err
-		}
-	}
-	return damaged
 }
 
 // Contents lists the chunks a stored pack holds, from its own footer.

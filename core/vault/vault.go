@@ -62,10 +62,11 @@ type Vault struct {
 	limits  Limits
 	machine string
 	sent    atomic.Int64
-	known   known       // of the listing that was read last
-	far     atomic.Bool // whether the servers are; see open
-	looking *semaphore.Weighted
-	usual   atomic.Int64 // time.Duration that pieces take; 0 not known
+	known   known        // of the listing that was read last
+	far     atomic.Bool  // whether the servers are; see pieces
+	least   atomic.Int64 // time.Duration that an answer took; 0 not known
+
+	fetching, looking *semaphore.Weighted // pieces
 }
 
 // Options of a Vault; Directory, Needed, Happy and Total are required.
@@ -86,7 +87,8 @@ type Options struct {
 func New(client *tahoeclient.Client, keys *snapshot.Keys, o Options) *Vault {
 	return &Vault{
 		Keys: keys, client: client, dir: o.Directory, needed: o.Needed, happy: o.Happy, total: o.Total,
-		pinned: o.Pinned, limits: o.Limits, machine: o.Machine, looking: semaphore.NewWeighted(lookingAtOnce),
+		pinned: o.Pinned, limits: o.Limits, machine: o.Machine,
+		fetching: semaphore.NewWeighted(atOnce), looking: semaphore.NewWeighted(lookingAtOnce),
 	}
 }
 
@@ -287,7 +289,7 @@ func (v *Vault) read(ctx context.Context, c tahoeclient.Cap) ([]byte, error) {
 	began := time.Now()
 	data, err := v.client.ReadAll(ctx, c, 0, size)
 	if err == nil && size > literalSize {
-		v.answered(began)
+		v.answered(time.Since(began))
 	}
 	return data, err
 }

@@ -14,6 +14,10 @@ const (
 	// takes some hundredths of a second to leave: connections take turns.
 	pieceSize = 8 << 10
 
+	// ahead is how many pieces a connection may have at the near end, so that the
+	// line is not idle while whoever reads wakes up.
+	ahead = 2
+
 	// spare is how many pieces wait beside those that the delay holds back, and
 	// unbounded how many there are on a line without a rate.
 	spare, unbounded = 16, 2048
@@ -34,18 +38,25 @@ func (d *direction) set(s Speed) {
 	d.speed = s
 }
 
-// put puts n bytes on the line. The last of them leaves its near end and comes
-// to the far one then.
-func (d *direction) put(n int) (leaves, arrives time.Time) {
+// put puts n bytes on the line. Another piece may follow at next, and the last of
+// these comes to the far end at arrives.
+func (d *direction) put(n int) (next, arrives time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if now := time.Now(); d.free.Before(now) {
 		d.free = now
 	}
+	next = d.free
 	if d.speed.Rate > 0 {
-		d.free = d.free.Add(time.Duration(n) * time.Second / time.Duration(d.speed.Rate))
+		d.free = d.free.Add(d.speed.takes(n))
+		next = d.free.Add(-d.speed.takes((ahead - 1) * pieceSize))
 	}
-	return d.free, d.free.Add(d.speed.Delay)
+	return next, d.free.Add(d.speed.Delay)
+}
+
+// takes is how long n bytes take to leave.
+func (s Speed) takes(n int) time.Duration {
+	return time.Duration(n) * time.Second / time.Duration(s.Rate)
 }
 
 // pieces is how many are under way at most: what comes in during the delay at
@@ -103,13 +114,13 @@ func (f *flow) read() error {
 		data := make([]byte, pieceSize)
 		n, err := f.from.Read(data)
 		if n > 0 {
-			left, due := f.put(n)
+			next, due := f.put(n)
 			select {
 			case f.queue <- piece{data[:n], due}:
 			case <-f.broken:
 				return net.ErrClosed
 			}
-			if !f.sleepUntil(left) {
+			if !f.sleepUntil(next) {
 				return net.ErrClosed
 			}
 		}
