@@ -16,11 +16,23 @@ func (g *Grid) Pin(r backup.Report) (*manifest.Manifest, error) { return g.acces
 
 // Pin is Grid.Pin where there is no grid any more.
 func (a *Access) Pin(r backup.Report) (*manifest.Manifest, error) {
+	return a.next(func(m *manifest.Manifest) {
+		m.Pin = &manifest.Pin{Snapshot: r.Snapshot, Sequence: r.Info.Sequence}
+	})
+}
+
+// WithFolders returns the manifest's next generation, which backs these folders
+// up. Older generations restore what was backed up all the same.
+func (a *Access) WithFolders(folders []manifest.Folder) (*manifest.Manifest, error) {
+	return a.next(func(m *manifest.Manifest) { m.Folders = folders })
+}
+
+func (a *Access) next(change func(*manifest.Manifest)) (*manifest.Manifest, error) {
 	if a.owner == nil {
 		return nil, ErrReadOnly
 	}
 	m := *a.owner
-	m.Pin = &manifest.Pin{Snapshot: r.Snapshot, Sequence: r.Info.Sequence}
+	change(&m)
 	m.NextGeneration()
 	return &m, m.Validate()
 }

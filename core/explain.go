@@ -347,7 +347,7 @@ var explanations = append(hostExplanations, []explanation{
 	{ErrWords, Message{
 		Title: "These are not the four words of this manifest.",
 		Safe:  "Nothing was noted.",
-		Hint:  "The other side has another generation or a damaged copy: send this one again, and compare the words after that.", Exit: ExitManifest}},
+		Hint:  "First see whether a word is mistyped. If none is, the other side has another generation or a damaged copy: send this one again, and compare the words after that.", Exit: ExitManifest}},
 	{ErrNobody, Message{
 		Title: "Nobody of that name is on the list.",
 		Safe:  "Nothing was changed.",

@@ -33,6 +33,21 @@ func NewFolder(path string, tier int, others []manifest.Folder) (manifest.Folder
 	return f, f.Validate()
 }
 
+// WithFolder returns list with the folder of that path on this computer in it, in
+// that tier. One that is there already keeps its name, by which snapshots know it.
+func WithFolder(list []manifest.Folder, path string, tier int) ([]manifest.Folder, error) {
+	f, err := NewFolder(path, tier, list)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.Clone(list)
+	if i := slices.IndexFunc(list, func(o manifest.Folder) bool { return o.Path == f.Path }); i >= 0 {
+		list[i].Tier = tier
+		return list, nil
+	}
+	return append(list, f), nil
+}
+
 // CheckFilters is ErrRule for a filter rule that means nothing.
 func CheckFilters(f Filters) error {
 	_, err := parseRules(f.Rules)

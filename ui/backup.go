@@ -20,7 +20,11 @@ func (w *window) openBackupStep(s *session, step string) {
 		w.top().explain(core.ErrReadOnly)
 		return
 	}
-	w.open(newGrid(w, s, gridUse{title: T("Back Up"), label: T("_Back Up Now"), step: step, writes: true, then: w.backUp}).page)
+	use := gridUse{title: T("Back Up"), label: T("_Back Up Now"), step: step, writes: true, then: w.backUp}
+	if step == "" {
+		use.folders = w.changeFolders
+	}
+	w.open(newGrid(w, s, use).page)
 }
 
 func (w *window) backUp(s *session) {

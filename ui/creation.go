@@ -38,6 +38,14 @@ func (c *creation) step(n int) string {
 	return fmt.Sprintf(T("Step %d of %d"), n-done, stepBackup-done)
 }
 
+// chooseFolders opens the page of stepFolders, from which the others follow.
+func (c *creation) chooseFolders(w *window) {
+	w.open(newFolders(w, foldersUse{title: T("Back Up"), step: c.step(stepFolders), then: func(list []manifest.Folder, rules core.Filters) {
+		c.folders, c.filters = list, rules
+		w.open(newPassphrase(w, c).page)
+	}}).page)
+}
+
 // wipe forgets the passphrase.
 func (c *creation) wipe() {
 	clear(c.passphrase)

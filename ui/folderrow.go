@@ -14,6 +14,7 @@ import (
 // folderRow is a folder that can be chosen.
 type folderRow struct {
 	path    string
+	name    string // in the manifest, by which snapshots know it; empty: it is new
 	row     *gtk.Box
 	check   *gtk.CheckButton
 	size    *gtk.Label

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,17 @@ import (
 	"hiddenbackup/core/tails"
 )
 
+// foldersUse is what folders are chosen for.
+type foldersUse struct {
+	title string
+	label string // of the button that leads on; empty: the usual one
+	step  string // of a longer way; may be empty
+	// have are those of a manifest; nil in a first backup, which chooses what to
+	// leave out, too.
+	have []manifest.Folder
+	then func([]manifest.Folder, core.Filters)
+}
+
 // folders asks what to back up, and counts it while she chooses.
 type folders struct {
 	*page
@@ -25,6 +37,7 @@ type folders struct {
 	Tiers    *gtk.Label       `ui:"tiers_label"`
 	Total    *gtk.Label       `ui:"total_label"`
 	LeftOut  *gtk.Label       `ui:"left_out_label"`
+	Without  *gtk.Expander    `ui:"without_expander"`
 	Caches   *gtk.CheckButton `ui:"caches_check"`
 	Large    *gtk.CheckButton `ui:"large_check"`
 	Largest  *gtk.SpinButton  `ui:"large_spin"`
@@ -32,18 +45,22 @@ type folders struct {
 	Step     *gtk.Label       `ui:"step_label"`
 	Next     *gtk.Button      `ui:"next_button"`
 
-	c      *creation
+	use    foldersUse
 	rows   []*folderRow
 	widths *gtk.SizeGroup     // of the menus, and of the label above them
 	stop   context.CancelFunc // of the counting that goes on
 	busy   bool               // counting
 }
 
-func newFolders(w *window, c *creation) *folders {
-	f := &folders{c: c, stop: func() {}}
-	f.page = w.newPage("folders", T("Back Up"), f)
+func newFolders(w *window, use foldersUse) *folders {
+	f := &folders{use: use, stop: func() {}}
+	f.page = w.newPage("folders", use.title, f)
 	f.initial = f.Next
-	f.Step.SetText(c.step(stepFolders))
+	f.Step.SetText(use.step)
+	if use.label != "" {
+		f.Next.SetLabel(use.label)
+	}
+	f.Without.SetVisible(use.have == nil)
 	f.Frame.Hide() // until there is something to choose
 	f.widths = must(gtk.SizeGroupNew(gtk.SIZE_GROUP_HORIZONTAL))
 	f.widths.AddWidget(f.Tiers)
@@ -55,10 +72,18 @@ func newFolders(w *window, c *creation) *folders {
 	f.Largest.Connect("value-changed", f.count)
 	f.onText(f.Patterns, f.count, func() { f.explain(core.ErrRule) })
 	f.Next.Connect("clicked", f.next)
+	for _, have := range use.have {
+		f.addRow(preset{title: have.Name, path: have.Path, tier: have.Priority(), chosen: true}).name = have.Name
+	}
 	desktop := desktopPresets()
 	run(f.ctx, func(ctx context.Context) (offer, error) { return offerOf(ctx, desktop), nil }, func(o offer, _ error) {
 		for _, p := range o.presets {
-			f.addRow(p)
+			if use.have != nil {
+				p.chosen = false // those of the manifest are
+			}
+			if f.rowOf(tails.Expand(p.path)) == nil {
+				f.addRow(p)
+			}
 		}
 		f.LeftOut.SetText(o.leftOut)
 		f.LeftOut.SetVisible(o.leftOut != "")
@@ -84,11 +109,9 @@ func (f *folders) add(paths []string) {
 }
 
 func (f *folders) addOne(path string) error {
-	for _, r := range f.rows {
-		if tails.Expand(r.path) == path {
-			r.check.SetActive(true)
-			return nil
-		}
+	if r := f.rowOf(path); r != nil {
+		r.check.SetActive(true)
+		return nil
 	}
 	if _, err := core.NewFolder(path, 2, nil); err != nil {
 		return err
@@ -97,13 +120,24 @@ func (f *folders) addOne(path string) error {
 	return nil
 }
 
-func (f *folders) addRow(p preset) {
+// rowOf is that of an absolute path, or nil.
+func (f *folders) rowOf(path string) *folderRow {
+	for _, r := range f.rows {
+		if tails.Expand(r.path) == path {
+			return r
+		}
+	}
+	return nil
+}
+
+func (f *folders) addRow(p preset) *folderRow {
 	r := newFolderRow(p, f.count)
 	f.rows = append(f.rows, r)
 	f.List.Add(r.row)
 	f.widths.AddWidget(r.tiers)
 	f.Tiers.Show()
 	f.Frame.Show()
+	return r
 }
 
 // chosen are the folders that are ticked, in the order shown, and their rows.
@@ -112,9 +146,11 @@ func (f *folders) chosen() (list []manifest.Folder, rows []*folderRow, err error
 		if !r.check.GetActive() {
 			continue
 		}
-		folder, err := core.NewFolder(r.path, r.tier(), list)
-		if err != nil {
-			return nil, nil, err
+		folder := manifest.Folder{Name: r.name, Path: r.path, Tier: r.tier()}
+		if r.name == "" {
+			if folder, err = core.NewFolder(r.path, r.tier(), slices.Concat(list, f.use.have)); err != nil {
+				return nil, nil, err
+			}
 		}
 		list, rows = append(list, folder), append(rows, r)
 	}
@@ -210,6 +246,5 @@ func (f *folders) next() {
 		f.explain(err)
 		return
 	}
-	f.c.folders, f.c.filters = list, rules
-	f.w.open(newPassphrase(f.w, f.c).page)
+	f.use.then(list, rules)
 }

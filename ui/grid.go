@@ -20,6 +20,8 @@ type gridUse struct {
 	step   string // of a longer way, shown when all is well; may be empty
 	writes bool   // it needs as many servers as a change, not only as a restore
 	then   func(*session)
+	// folders leads to another choice of folders; nil: not from here.
+	folders func(*session)
 }
 
 // gridPage shows how much of the grid answers, and leads on when it is enough.
@@ -35,6 +37,7 @@ type gridPage struct {
 	List    *gtk.Box         `ui:"list_box"`
 	Reason  *gtk.Label       `ui:"reason_label"`
 	Again   *gtk.Button      `ui:"again_button"`
+	Folders *gtk.Button      `ui:"folders_button"`
 	Next    *gtk.Button      `ui:"next_button"`
 
 	s      *session
@@ -53,6 +56,8 @@ func newGrid(w *window, s *session, use gridUse) *gridPage {
 	g.Next.SetLabel(use.label)
 	g.initial = g.Next
 	g.Next.Connect("clicked", func() { use.then(s) })
+	g.Folders.SetVisible(use.folders != nil)
+	g.Folders.Connect("clicked", func() { use.folders(s) })
 	g.Again.Connect("clicked", func() {
 		s.connect()
 		g.told = false

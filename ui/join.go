@@ -123,7 +123,7 @@ func (j *join) joined(g manifest.Grid) {
 	j.c.grid = g
 	j.Found.SetText(describeGrid(g))
 	j.Found.Show()
-	j.w.open(newFolders(j.w, j.c).page)
+	j.c.chooseFolders(j.w)
 }
 
 // describeGrid says in a sentence what a grid promises.

@@ -26,6 +26,7 @@ type lend struct {
 	Agree    *gtk.CheckButton `ui:"agree_check"`
 	Operator *gtk.Entry       `ui:"operator_entry"`
 	Place    *gtk.Entry       `ui:"place_entry"`
+	Reserved *gtk.Entry       `ui:"reserved_entry"`
 	Start    *gtk.Button      `ui:"start_button"`
 	Stop     *gtk.Button      `ui:"stop_button"`
 	Login    *gtk.CheckButton `ui:"login_check"`
@@ -42,15 +43,20 @@ type lend struct {
 	setting bool // this program moves the switches
 }
 
-// names are the options that tell those she invites whose server it is.
-var names = [2]string{"operator", "place"}
+// typed are the options that have an entry each: whose server it is, for those
+// she invites, and what stays hers.
+var typed = [3]string{"operator", "place", "reserved-space"}
+
+func (p *lend) entries() [len(typed)]*gtk.Entry {
+	return [...]*gtk.Entry{p.Operator, p.Place, p.Reserved}
+}
 
 // lending is what the page shows.
 type lending struct {
 	status host.Status
 	people []host.Person
 	risk   bool // must be agreed to
-	names  [len(names)]string
+	typed  [len(typed)]string
 	login  bool
 	err    error
 }
@@ -114,9 +120,9 @@ func lookAt(h *host.Host) (l lending) {
 	l.people, errs[1] = h.People()
 	risk, err := h.Risk()
 	l.risk, errs[2] = risk != "", err
-	for i, name := range names {
+	for i, name := range typed {
 		s, err := h.Setting(name)
-		l.names[i], errs[3] = s.Value, errors.Join(errs[3], err)
+		l.typed[i], errs[3] = s.Value, errors.Join(errs[3], err)
 	}
 	login, err := h.Setting("autostart")
 	l.login, errs[4] = login.Value == "on", err
@@ -125,8 +131,9 @@ func lookAt(h *host.Host) (l lending) {
 }
 
 func (p *lend) fill() {
-	p.Operator.SetText(p.seen.names[0])
-	p.Place.SetText(p.seen.names[1])
+	for i, e := range p.entries() {
+		e.SetText(p.seen.typed[i])
+	}
 	p.showPeople()
 	if p.seen.status.Missing != nil {
 		p.explain(p.seen.status.Missing)
@@ -155,8 +162,9 @@ func (p *lend) refresh() {
 	free := p.h != nil && p.busy == "" && p.seen.err == nil
 	p.Start.SetSensitive(free && !s.Running && s.Missing == nil && (!p.seen.risk || p.Agree.GetActive()))
 	p.Stop.SetSensitive(p.h != nil && p.busy == "" && s.Running)
-	p.Operator.SetSensitive(free && !s.Running)
-	p.Place.SetSensitive(free && !s.Running)
+	for _, e := range p.entries() {
+		e.SetSensitive(free && !s.Running)
+	}
 	p.Login.SetSensitive(free)
 	p.setting = true
 	p.Login.SetActive(p.seen.login)
@@ -206,15 +214,18 @@ func (p *lend) do(text string, work func(context.Context) error) {
 }
 
 func (p *lend) start() {
-	operator, _ := p.Operator.GetText()
-	place, _ := p.Place.GetText()
-	agreed, was, h := p.Agree.GetActive(), p.seen.names, p.h
+	var values [len(typed)]string
+	for i, e := range p.entries() {
+		text, _ := e.GetText()
+		values[i] = strings.TrimSpace(text)
+	}
+	agreed, was, h := p.Agree.GetActive(), p.seen.typed, p.h
 	p.do(T("It is starting…"), func(ctx context.Context) error {
-		for i, value := range []string{strings.TrimSpace(operator), strings.TrimSpace(place)} {
+		for i, value := range values {
 			if value == was[i] {
 				continue
 			}
-			if err := h.Set(names[i], value); err != nil {
+			if err := h.Set(typed[i], value); err != nil {
 				return err
 			}
 		}

@@ -34,6 +34,10 @@ func TestLendingThroughTheWindow(t *testing.T) {
 	w.See("It is off.", "Nobody yet.")
 	w.CheckPage()
 	w.Type("Who runs it (a pseudonym will do, and so will nothing)", "Zoë")
+	w.Type("How much stays free for you", "much")
+	w.Press("Start Lending")
+	w.See("That cannot be set.")
+	w.Type("How much stays free for you", "1000T")
 	w.Press("Start Lending")
 	w.Patience = 2 * time.Minute
 	w.See("It is on: the people you invite reach it.")
@@ -61,7 +65,7 @@ func TestLendingThroughTheWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	invites, err := host.ParseInvites(text)
-	if err != nil || len(invites) != 1 || invites[0].Server.Operator != "Zoë" || !invites[0].HasKey() {
+	if err != nil || len(invites) != 1 || invites[0].Server.Operator != "Zoë" || invites[0].Space != 0 || !invites[0].HasKey() {
 		t.Fatalf("the invite is %+v: %v", invites, err)
 	}
 	onion := invites[0].Server.Furl.Onions()

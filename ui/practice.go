@@ -40,7 +40,7 @@ func newPractice(w *window) *practice {
 		})
 	})
 	p.Next.Connect("clicked", func() {
-		p.start(func(g manifest.Grid) { w.open(newFolders(w, &creation{grid: g, practice: true}).page) })
+		p.start(func(g manifest.Grid) { (&creation{grid: g, practice: true}).chooseFolders(w) })
 	})
 	every(p.ctx, tick, func() {
 		if p.starting {

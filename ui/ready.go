@@ -24,7 +24,8 @@ type ready struct {
 	s       *session
 	rows    map[core.Item]*readyRow
 	looking bool
-	wanted  bool // to look, as soon as the grid is there
+	wanted  bool           // to look, as soon as the grid is there
+	asked   core.ReadyPlan // what to look for
 }
 
 func (w *window) readyToWipe() {
@@ -55,8 +56,13 @@ func newReady(w *window, s *session) *ready {
 
 // look collects the facts anew; what was green is not until they are there.
 func (p *ready) look() {
-	p.wanted = true
 	p.quiet()
+	plan, err := p.plan()
+	if err != nil {
+		p.explain(err) // and what is known stays to be seen
+		return
+	}
+	p.wanted, p.asked = true, plan
 	p.s.connect()
 	for _, r := range p.rows {
 		r.row.Hide()
@@ -83,16 +89,27 @@ func (p *ready) poll() {
 	}
 }
 
-func (p *ready) ask() {
+// plan is what she says of her journey.
+func (p *ready) plan() (plan core.ReadyPlan, err error) {
 	text, _ := p.Return.GetText()
-	plan := core.ReadyPlan{}
 	if text = strings.TrimSpace(text); text != "" {
-		var err error
-		if plan.Return, err = time.ParseInLocation(time.DateOnly, text, time.Local); err != nil || plan.Return.Before(time.Now().Add(-24*time.Hour)) {
-			p.failed(core.ErrDate)
-			return
+		plan.Return, err = returnOn(text, time.Now())
+	}
+	return plan, err
+}
+
+// returnOn is the day of a return, which is not over.
+func returnOn(text string, now time.Time) (time.Time, error) {
+	for _, form := range []string{time.DateOnly, "2.1.2006"} {
+		if day, err := time.ParseInLocation(form, text, time.Local); err == nil && day.After(now.Add(-24*time.Hour)) {
+			return day, nil
 		}
 	}
+	return time.Time{}, core.ErrDate
+}
+
+func (p *ready) ask() {
+	plan := p.asked
 	p.looking = true
 	grid := p.s.grid
 	run(p.ctx, func(ctx context.Context) (*core.Readiness, error) {

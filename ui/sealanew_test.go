@@ -3,6 +3,7 @@ package ui_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"hiddenbackup/core/manifest"
@@ -44,6 +45,55 @@ func TestAManifestIsSharedAnewAfterABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.Owner == nil || o.Owner.Pin == nil || o.Owner.Pin.Sequence != 2 || o.Owner.Generation <= tr.m.Generation {
+		t.Errorf("the manifest that was shared is %+v", o.Owner)
+	}
+}
+
+// Who has another folder to take along needs no other backup for it, and nothing
+// of the one there is is sent again.
+func TestFoldersOfABackupAreChanged(t *testing.T) {
+	tr := newTraveller(t, map[string]int{"work": 1}, map[string]string{"work/a": "a"})
+	tr.write(map[string]string{"work/a": "a", "Documents/b": "b", "Documents/c": "c"})
+	w := start(t, uitest.Options{Home: tr.home})
+	w.Press("Back Up Before a Journey")
+	w.Press("Back Up Again")
+	w.Check("Paste Text", true)
+	w.Type("Text of the Manifest", tr.manifest)
+	w.See("Its four words")
+	w.Type("Passphrase", passphrase)
+	w.Press("Unlock")
+	w.Press("Choose Folders…")
+	w.See("~/work", "~/Documents", "1 file, 1 byte")
+	w.CheckPage()
+	w.Press("Use These Folders") // as they were: nothing is to be sealed
+	w.Press("Choose Folders…")
+	w.Check("Documents", true)
+	w.See("3 files, 3 bytes")
+	w.Shot("folders")
+	w.Press("Use These Folders")
+	w.See("with the folders that you chose")
+	w.Type("Passphrase", passphrase)
+	w.Press("Unlock")
+	w.See("Give the Manifest to People You Trust", "First save the manifest")
+	file := filepath.Join(t.TempDir(), "anew.manifest")
+	w.Press("Save the File…")
+	w.SaveFile(file, "Save")
+	w.See("Saved: ")
+	w.CheckPage()
+	w.Press("Next")
+	w.Press("Back Up Now")
+	w.See("Snapshot 2 is complete", "3 files", "2 new")
+	w.Shot("report")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := manifest.Open(data, []byte(passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []manifest.Folder{{Name: "work", Path: "~/work", Tier: 1}, {Name: "Documents", Path: "~/Documents", Tier: 2}}
+	if o.Owner == nil || !slices.Equal(o.Owner.Folders, want) || o.Owner.Generation <= tr.m.Generation {
 		t.Errorf("the manifest that was shared is %+v", o.Owner)
 	}
 }

@@ -33,8 +33,8 @@ type share struct {
 	kept bool // at least one copy is somewhere
 }
 
-// newShare shares a copy of a manifest. With next, the page is that step of
-// a first backup, and nothing goes on before a copy is kept.
+// newShare shares a copy of a manifest. With next, nothing goes on before a copy
+// is kept; step says of what longer way the page is part.
 func newShare(w *window, c paper.Copy, step string, next func()) *share {
 	p := &share{copy: c, step: step}
 	p.page = w.newPage("share", T("Share the Manifest"), p)
@@ -53,7 +53,11 @@ func newShare(w *window, c paper.Copy, step string, next func()) *share {
 		})
 	})
 	if next != nil {
-		p.Step.SetText(step + " · " + T("First save the manifest, copy it or show it"))
+		first := T("First save the manifest, copy it or show it")
+		if step != "" {
+			first = step + " · " + first
+		}
+		p.Step.SetText(first)
 		p.Next.SetSensitive(false)
 		p.Next.Connect("clicked", next)
 	} else {

@@ -282,6 +282,10 @@ func TestClosingTheWindowDuringATask(t *testing.T) {
 	w.Press("Ready to Wipe?")
 	tr.open(w)
 	w.See("Looking for proof…")
+	w.See("The newest snapshot was not rehearsed.")
+	w.Type("When are you back?", "24.12.1999")
+	w.Press("Look Again")
+	w.See("That date cannot be right.", "The newest snapshot was not rehearsed.")
 
 	told.Close()
 	w.Press("Back")

@@ -115,6 +115,20 @@ func TestATimeLeftIsRounded(t *testing.T) {
 	}
 }
 
+// A date as people write it, and never one that could mean another day.
+func TestTheDayOfAReturnIsUnderstoodOrRefused(t *testing.T) {
+	now := time.Date(2026, 12, 1, 10, 0, 0, 0, time.Local)
+	for text, want := range map[string]string{
+		"2026-12-31": "2026-12-31", "31.12.2026": "2026-12-31", "1.2.2027": "2027-02-01", "2026-12-01": "2026-12-01",
+		"2026-11-29": "", "01/02/2027": "", "31.12.26": "", "2027-02-30": "", "soon": "",
+	} {
+		day, err := returnOn(text, now)
+		if got := day.Format(time.DateOnly); want == "" && !errors.Is(err, core.ErrDate) || want != "" && (err != nil || got != want) {
+			t.Errorf("%q is %s, %v", text, got, err)
+		}
+	}
+}
+
 func TestThePictureOfTheRateKeepsAMinute(t *testing.T) {
 	job := &task{}
 	for i := range 1000 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,8 +39,10 @@ pattern to the folder, a trailing one to directories. With --remember the vault
 keeps them for later backups that name none.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
-			if plan.Folders, err = foldersOf(args, 2); err != nil {
-				return err
+			for _, path := range args {
+				if plan.Folders, err = withFolder(plan.Folders, path, 2); err != nil {
+					return err
+				}
 			}
 			if filter.MaxSize, err = parseSize(limit); err != nil {
 				return usage("--max-size: %w", err)
@@ -94,37 +95,6 @@ func between(flag string, n, least, most int) error {
 
 // filterFlags are the flags that replace the remembered filters.
 var filterFlags = []string{"exclude", "include", "filter-from", "folder-filter", "exclude-caches", "one-file-system", "max-size"}
-
-// foldersOf names the folders of command line arguments.
-func foldersOf(paths []string, tier int) ([]manifest.Folder, error) {
-	var folders []manifest.Folder
-	taken := make(map[string]bool)
-	home, _ := os.UserHomeDir()
-	for _, p := range paths {
-		if p == "" {
-			return nil, usage("a folder's name is empty")
-		}
-		abs, err := filepath.Abs(p)
-		if err != nil {
-			return nil, err
-		}
-		name := filepath.Base(abs)
-		for i := 2; taken[name] || name == "/"; i++ {
-			name = fmt.Sprintf("%s-%d", strings.Trim(filepath.Base(abs), "/"), i)
-		}
-		taken[name] = true
-		stored := abs
-		if rest, ok := strings.CutPrefix(abs, home+"/"); ok && home != "" && home != "/" {
-			stored = "~/" + rest
-		}
-		f := manifest.Folder{Name: name, Path: stored, Tier: tier}
-		if err := f.Validate(); err != nil {
-			return nil, usageError{err}
-		}
-		folders = append(folders, f)
-	}
-	return folders, nil
-}
 
 // ruleFlags keeps the rules of all filter flags in the order they are given.
 type ruleFlags struct{ filter *core.Filters }

@@ -19,7 +19,7 @@ func (a *app) manifestCommand() *cobra.Command {
 		Use:   "manifest",
 		Short: "Make, show, seal and open manifests",
 	}
-	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand(), a.shareCommand(), a.inspectCommand(), a.holdersCommand(), a.recallCommand(), a.gridCommand())
+	c.AddCommand(a.createCommand(), a.showCommand(), a.openCommand(), a.sealCommand(), a.changeCommand(), a.importCommand(), a.readerCommand(), a.armourCommand(), a.shareCommand(), a.inspectCommand(), a.holdersCommand(), a.recallCommand(), a.gridCommand(), a.foldersCommand())
 	return c
 }
 
@@ -27,7 +27,7 @@ func (a *app) createCommand() *cobra.Command {
 	var (
 		name, output, dir, gridFile string
 		practice, armour, choose    bool
-		byTier                      [4][]string
+		folders                     folderFlags
 		invites                     inviteFlags
 	)
 	c := &cobra.Command{
@@ -43,7 +43,7 @@ func (a *app) createCommand() *cobra.Command {
 			}
 			d := core.Draft{Name: name}
 			var err error
-			if d.Folders, err = tieredFolders(byTier); err != nil {
+			if d.Folders, err = folders.to(nil); err != nil {
 				return err
 			}
 			switch {
@@ -74,26 +74,9 @@ func (a *app) createCommand() *cobra.Command {
 	f.StringVar(&dir, "dir", "", "the practice grid's `DIR`, if not the usual one")
 	invites.add(f)
 	f.StringVar(&gridFile, "grid", "", "the grid's description: `FILE` with the “grid” part of a manifest in JSON")
-	f.StringArrayVar(&byTier[2], "folder", nil, "back up the folder at `PATH`; may be repeated")
-	f.StringArrayVar(&byTier[1], "first-hour", nil, "back up the folder at `PATH`, which is needed in the first hour after the journey")
-	f.StringArrayVar(&byTier[3], "rest", nil, "back up the folder at `PATH`, which may come back last")
+	folders.add(f)
 	f.BoolVar(&choose, "choose-passphrase", false, "make the passphrase up yourself instead of having it generated")
 	return c
-}
-
-func tieredFolders(byTier [4][]string) ([]manifest.Folder, error) {
-	var paths []string
-	var tiers []int
-	for tier, list := range byTier {
-		for _, p := range list {
-			paths, tiers = append(paths, p), append(tiers, tier)
-		}
-	}
-	folders, err := foldersOf(paths, 0)
-	for i := range folders {
-		folders[i].Tier = tiers[i]
-	}
-	return folders, err
 }
 
 func readGrid(file string) (manifest.Grid, error) {

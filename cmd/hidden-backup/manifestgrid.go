@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -127,49 +126,25 @@ stored already stays where it is.`,
 				return err
 			}
 			a.showInvites(invites)
-			data, err := a.rewritable("adding servers")
-			if err != nil {
-				return err
-			}
-			pass, err := a.passphrase(c.Context(), "Passphrase: ")
-			if err != nil {
-				return err
-			}
-			defer clear(pass)
-			opened, err := a.unseal(c.Context(), data, pass)
-			if err != nil {
-				return err
-			}
-			m, err := opened.NeedOwner()
-			if err != nil {
-				return err
-			}
-			grid, changes, err := host.AddToGrid(m.Grid, invites, flags.numbers, time.Now())
-			if err != nil {
-				return err
-			}
-			m.Grid = grid
-			m.NextGeneration()
-			sealed, err := manifest.SealAs(data, m, pass)
-			if err != nil {
-				return err
-			}
-			if ctx := c.Context(); ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			for _, change := range changes {
-				what := "added"
-				if change.Renewed {
-					what = "was there already, and has a new address and key now"
+			return a.reseal(c.Context(), "adding servers", func(m *manifest.Manifest) error {
+				grid, changes, err := host.AddToGrid(m.Grid, invites, flags.numbers, time.Now())
+				if err != nil {
+					return err
 				}
-				if !a.json {
+				m.Grid = grid
+				if a.json {
+					return nil
+				}
+				for _, change := range changes {
+					what := "added"
+					if change.Renewed {
+						what = "was there already, and has a new address and key now"
+					}
 					fmt.Fprintf(a.out, "%s: %s.\n", shown(change.Server), what)
 				}
-			}
-			if !a.json {
 				fmt.Fprintf(a.out, "Of %d shares of each new file, any %d bring it back.\n", grid.Total, grid.Needed)
-			}
-			return a.saveSealed(a.manifest, sealed, m, true)
+				return nil
+			})
 		},
 	}
 	flags.add(c.Flags())

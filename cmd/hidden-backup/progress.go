@@ -73,8 +73,11 @@ func progressLine(s progress.Status, width int) string {
 	case s.Bytes > 0:
 		parts = append(parts, size(s.Bytes))
 	}
-	if s.Rate > 0 {
+	switch {
+	case s.Rate > 0:
 		parts = append(parts, size(int64(s.Rate))+"/s")
+	case s.Bytes > 0 && (s.Phase == progress.PhaseFiles || s.Phase == progress.PhaseRestore):
+		parts = append(parts, "waiting for the servers")
 	}
 	if s.Left >= 0 {
 		parts = append(parts, clock(s.Left)+" left")

@@ -69,6 +69,40 @@ func (a *app) sealCommand() *cobra.Command {
 	return c
 }
 
+// reseal changes the manifest file and writes it as its next generation, under
+// the same passphrase. what is what the person does: "adding servers".
+func (a *app) reseal(ctx context.Context, what string, change func(*manifest.Manifest) error) error {
+	data, err := a.rewritable(what)
+	if err != nil {
+		return err
+	}
+	pass, err := a.passphrase(ctx, "Passphrase: ")
+	if err != nil {
+		return err
+	}
+	defer clear(pass)
+	opened, err := a.unseal(ctx, data, pass)
+	if err != nil {
+		return err
+	}
+	m, err := opened.NeedOwner()
+	if err != nil {
+		return err
+	}
+	if err := change(m); err != nil {
+		return err
+	}
+	m.NextGeneration()
+	sealed, err := manifest.SealAs(data, m, pass)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return a.saveSealed(a.manifest, sealed, m, true)
+}
+
 func (a *app) changeCommand() *cobra.Command {
 	var newFile string
 	var newFD int

@@ -61,6 +61,10 @@ func TestProgressLineFitsTheTerminal(t *testing.T) {
 	if got, want := progressLine(s, 200), "backing up  1,234 of 11,478  45.2 MB of 157.0 MB  12.1 MB/s  0:09 left  1 problem"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	waits := progress.Status{Phase: progress.PhaseRestore, Bytes: 45_200_000, BytesTotal: 157_000_000, Left: -1, Elapsed: time.Minute}
+	if got := progressLine(waits, 200); !strings.Contains(got, "waiting for the servers") {
+		t.Errorf("when nothing comes: %s", got)
+	}
 	if got := progressLine(s, 30); len([]rune(got)) != 30 || !strings.HasPrefix(got, "backing up") {
 		t.Errorf("%q", got)
 	}
