@@ -23,8 +23,11 @@ func NewFolder(path string, tier int, others []manifest.Folder) (manifest.Folder
 		}
 	}
 	base := filepath.Base(path)
-	if base == "/" || base == "~" {
+	switch base {
+	case "~":
 		base = "Home"
+	case "/":
+		base = "root"
 	}
 	f.Name = base
 	for i := 2; slices.ContainsFunc(others, func(o manifest.Folder) bool { return o.Name == f.Name }); i++ {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"hiddenbackup/core/backup"
 )
@@ -52,6 +53,9 @@ func backupOutcome(r backup.Report, err error) outcome {
 		T("The snapshot and its list of files were read back and compared. The servers confirmed every pack that it needs."),
 	)
 	notes := []string{fmt.Sprintf(T("%s new, %s changed, %s unchanged. Sent: %s."), count(r.New), count(r.Changed), count(r.Unchanged), size(r.Sent))}
+	if len(r.Dropped) > 0 {
+		notes = append(notes, fmt.Sprintf(T("Not in it any more, and kept by the snapshots before: %s."), shown(strings.Join(r.Dropped, ", "))))
+	}
 	if r.Resumed > 0 {
 		notes = append(notes, T("It went on from where an earlier backup was cut off."))
 	}

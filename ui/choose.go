@@ -32,7 +32,11 @@ func (w *window) choose(title string, action gtk.FileChooserAction, accept, name
 		d.SetDoOverwriteConfirmation(false) // nothing is ever written over
 	}
 	// Not among the files she used last, which are nobody's business, either.
-	d.SetCurrentFolder(w.folder())
+	start, _ := os.UserHomeDir()
+	if w.last != "" && !several { // her folders are not where she put the manifest
+		start = w.last
+	}
+	d.SetCurrentFolder(start)
 	p := w.top()
 	w.dialog = d // or the collector takes it while it is shown
 	d.Connect("response", func(_ *glib.Object, response int) {
@@ -54,15 +58,6 @@ func (w *window) choose(title string, action gtk.FileChooserAction, accept, name
 		}
 	})
 	d.Show()
-}
-
-// folder is where files are looked for: where the last one was, or at home.
-func (w *window) folder() string {
-	if w.last != "" {
-		return w.last
-	}
-	home, _ := os.UserHomeDir()
-	return home
 }
 
 // noted is after how long GTK has noted a chosen file in its list of recent ones.

@@ -8,6 +8,7 @@ import (
 	"github.com/gotk3/gotk3/gdk"
 	"github.com/gotk3/gotk3/gtk"
 
+	"hiddenbackup/core"
 	"hiddenbackup/core/manifest"
 )
 
@@ -42,4 +43,18 @@ func copyText(text string) error {
 	board.SetText(text)
 	board.Store()
 	return nil
+}
+
+// leaveTwice is for a page whose Back, and whose window's close, loses something:
+// unless it is kept it takes two, and the first says why.
+func (p *page) leaveTwice(kept func() bool, why string) {
+	warned := false
+	p.back = func() bool {
+		if kept() || warned {
+			return true
+		}
+		warned = true
+		p.tell(core.Message{Title: why, Hint: T("Go back once more to leave it."), Exit: core.ExitUsage})
+		return false
+	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gotk3/gotk3/gtk"
 
-	"hiddenbackup/core"
 	"hiddenbackup/core/host"
 )
 
@@ -23,7 +22,7 @@ type invited struct {
 	Done  *gtk.Label  `ui:"done_label"`
 	Next  *gtk.Button `ui:"next_button"`
 
-	given, warned bool
+	given bool
 }
 
 func newInvited(w *window, name string, invite *host.Invite) *invited {
@@ -71,14 +70,7 @@ func newInvited(w *window, name string, invite *host.Invite) *invited {
 		})
 	})
 	p.Next.Connect("clicked", w.goBack)
-	p.back = func() bool {
-		if !p.given && !p.warned {
-			p.warned = true
-			p.tell(core.Message{Title: T("First save the invite, copy it or show it: it cannot be shown again."), Hint: T("Go back once more to leave it."), Exit: core.ExitUsage})
-			return false
-		}
-		return true
-	}
+	p.leaveTwice(func() bool { return p.given }, T("First save the invite, copy it or show it: it cannot be shown again."))
 	return p
 }
 

@@ -59,8 +59,7 @@ func (p *ready) look() {
 	p.quiet()
 	plan, err := p.plan()
 	if err != nil {
-		p.explain(err) // and what is known stays to be seen
-		return
+		p.explain(err) // and the rest is looked at all the same
 	}
 	p.wanted, p.asked = true, plan
 	p.s.connect()
@@ -93,7 +92,7 @@ func (p *ready) poll() {
 func (p *ready) plan() (plan core.ReadyPlan, err error) {
 	text, _ := p.Return.GetText()
 	if text = strings.TrimSpace(text); text != "" {
-		plan.Return, err = returnOn(text, time.Now())
+		plan.Return, err = returnOn(text, time.Now()) // zero with an error
 	}
 	return plan, err
 }

@@ -36,14 +36,7 @@ func TestAManifestIsSharedAnewAfterABackup(t *testing.T) {
 	w.Press("Save the File…")
 	w.SaveFile(file, "Save")
 	w.See("Saved: ")
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := manifest.Open(data, []byte(passphrase))
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := opened(t, file)
 	if o.Owner == nil || o.Owner.Pin == nil || o.Owner.Pin.Sequence != 2 || o.Owner.Generation <= tr.m.Generation {
 		t.Errorf("the manifest that was shared is %+v", o.Owner)
 	}
@@ -75,6 +68,8 @@ func TestFoldersOfABackupAreChanged(t *testing.T) {
 	w.Type("Passphrase", passphrase)
 	w.Press("Unlock")
 	w.See("Give the Manifest to People You Trust", "First save the manifest")
+	w.Press("Back")
+	w.See("Go back once more to leave it.")
 	file := filepath.Join(t.TempDir(), "anew.manifest")
 	w.Press("Save the File…")
 	w.SaveFile(file, "Save")
@@ -84,6 +79,15 @@ func TestFoldersOfABackupAreChanged(t *testing.T) {
 	w.Press("Back Up Now")
 	w.See("Snapshot 2 is complete", "3 files", "2 new")
 	w.Shot("report")
+	o := opened(t, file)
+	want := []manifest.Folder{{Name: "work", Path: "~/work", Tier: 1}, {Name: "Documents", Path: "~/Documents", Tier: 2}}
+	if o.Owner == nil || !slices.Equal(o.Owner.Folders, want) || o.Owner.Generation <= tr.m.Generation {
+		t.Errorf("the manifest that was shared is %+v", o.Owner)
+	}
+}
+
+func opened(t *testing.T, file string) *manifest.Opened {
+	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +96,5 @@ func TestFoldersOfABackupAreChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []manifest.Folder{{Name: "work", Path: "~/work", Tier: 1}, {Name: "Documents", Path: "~/Documents", Tier: 2}}
-	if o.Owner == nil || !slices.Equal(o.Owner.Folders, want) || o.Owner.Generation <= tr.m.Generation {
-		t.Errorf("the manifest that was shared is %+v", o.Owner)
-	}
+	return o
 }

@@ -60,6 +60,7 @@ func newShare(w *window, c paper.Copy, step string, next func()) *share {
 		p.Step.SetText(first)
 		p.Next.SetSensitive(false)
 		p.Next.Connect("clicked", next)
+		p.leaveTwice(func() bool { return p.kept }, T("First save the manifest, copy it or show it"))
 	} else {
 		p.kept = true
 		p.Next.SetLabel(T("_Home"))

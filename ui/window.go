@@ -69,10 +69,12 @@ func (w *window) onKey(_ *gtk.ApplicationWindow, e *gdk.Event) bool {
 }
 
 // onClose hides the window while a task runs: closing asks nothing and stops
-// nothing. The program ends with the window otherwise.
+// nothing. The program ends with the window otherwise, and the page that is shown
+// may want it asked twice, as it may of Back.
 func (w *window) onClose() bool {
 	if w.app.task == nil {
-		return false
+		p := w.top()
+		return p.back != nil && !p.back()
 	}
 	w.Window.Hide()
 	w.app.notify(w.app.task.Title, T("It goes on in the background. Open Hidden Backup again to see it."))

@@ -199,7 +199,7 @@ func (a *app) printBackup(r backup.Report, failed error) {
 			"entries": r.Info.Totals.Entries, "files": r.Info.Totals.Files, "bytes": r.Info.Totals.Bytes,
 			"new": r.New, "changed": r.Changed, "unchanged": r.Unchanged, "read": r.Read, "sent": r.Sent,
 			"packs": r.Packs, "lost_packs": r.Lost, "resumed_packs": r.Resumed, "weak_packs": r.Weak, "rolled_back": r.RolledBack,
-			"problems": problems, "problem_count": r.ProblemCount, "left_out": r.LeftOut, "seconds": r.Elapsed.Seconds(),
+			"problems": problems, "problem_count": r.ProblemCount, "left_out": r.LeftOut, "dropped": append([]string{}, r.Dropped...), "seconds": r.Elapsed.Seconds(),
 		})
 		return
 	}
@@ -223,6 +223,9 @@ func (a *app) printBackup(r backup.Report, failed error) {
 	}
 	for reason, n := range r.LeftOut {
 		fmt.Fprintf(a.out, "Left out (%s): %s.\n", reason, count(n))
+	}
+	if len(r.Dropped) > 0 {
+		fmt.Fprintf(a.out, "Not in it any more, and kept by the snapshots before: %s.\n", shown(strings.Join(r.Dropped, ", ")))
 	}
 	if r.Weak > 0 {
 		fmt.Fprintf(a.out, "%s on fewer servers than planned.\n", plural(r.Weak, "pack is", "packs are"))

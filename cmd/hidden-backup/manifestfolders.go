@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -67,11 +67,21 @@ func (a *app) foldersAddCommand() *cobra.Command {
 		Short: "Back up more folders, or give folders another place in the order",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if added, err := flags.to(nil); err != nil || len(added) == 0 {
-				return cmp.Or(err, usage("name the folders with --folder, --first-hour or --rest"))
+			named := slices.Concat(flags[:]...)
+			if len(named) == 0 {
+				return usage("name the folders with --folder, --first-hour or --rest")
 			}
-			return a.reseal(c.Context(), "adding folders", func(m *manifest.Manifest) (err error) {
-				m.Folders, err = flags.to(m.Folders)
+			for _, path := range named {
+				if info, err := os.Stat(path); err != nil || !info.IsDir() {
+					return usage("there is no folder %s on this computer", shown(path))
+				}
+			}
+			return a.reseal(c.Context(), "adding folders", func(m *manifest.Manifest) error {
+				folders, err := flags.to(m.Folders)
+				if err == nil && slices.Equal(folders, m.Folders) {
+					return usage("the manifest has these folders already")
+				}
+				m.Folders = folders
 				return err
 			})
 		},
@@ -93,6 +103,9 @@ func (a *app) foldersRemoveCommand() *cobra.Command {
 						return usage("the manifest has no folder called %s; “manifest show” lists them", shown(name))
 					}
 					m.Folders = slices.Delete(m.Folders, i, i+1)
+				}
+				if len(m.Folders) == 0 {
+					return usage("a manifest without any folder backs up nothing: add others first")
 				}
 				return nil
 			})

@@ -76,6 +76,8 @@ type Report struct {
 	ParentProblems []error
 	// RolledBack: the grid answered with an older state than the pin.
 	RolledBack bool
+	// Dropped are folders that the newest snapshot has and this one has not.
+	Dropped []string
 
 	New, Changed, Unchanged uint64 // files
 	Read                    int64  // bytes of file content read

@@ -135,7 +135,7 @@ func (r *run) round(ctx context.Context, s *snapshot.Snapshot) error {
 	if r.parent != nil {
 		s.Parent = r.parent.Sequence
 	}
-	fresh := Report{Info: s.Info, ParentProblems: r.report.ParentProblems, RolledBack: r.report.RolledBack, Resumed: r.report.Resumed, Packs: r.report.Packs, Lost: r.report.Lost}
+	fresh := Report{Info: s.Info, ParentProblems: r.report.ParentProblems, RolledBack: r.report.RolledBack, Dropped: r.report.Dropped, Resumed: r.report.Resumed, Packs: r.report.Packs, Lost: r.report.Lost}
 	*r.report = fresh
 	return r.store(ctx, s)
 }
@@ -168,6 +168,7 @@ func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 		}
 		if r.parent == nil {
 			r.parent = s
+			r.report.Dropped = r.lacks(s)
 		}
 		if r.covers(s) {
 			r.parent = s
@@ -175,6 +176,16 @@ func (r *run) findParent(ctx context.Context, d *vault.Directory) error {
 		}
 	}
 	return nil
+}
+
+// lacks names the folders of s that this run leaves away.
+func (r *run) lacks(s *snapshot.Snapshot) (names []string) {
+	for _, f := range s.Folders {
+		if !slices.ContainsFunc(r.o.Folders, func(o Folder) bool { return o.Name == f.Name }) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // covers reports whether s has all the folders of this run.

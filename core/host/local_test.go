@@ -89,7 +89,7 @@ func TestOptionValues(t *testing.T) {
 	h := opened(t, "storage")
 	for _, c := range []struct{ name, value, want string }{
 		{"allow-lan", "Yes", "on"}, {"allow-lan", " 0 ", "off"}, {"port", "080", "80"},
-		{"reserved-space", "5000", "5000"}, {"reserved-space", "2T", "2T"},
+		{"reserved-space", "5000", "5000"}, {"reserved-space", "20 GB", "20G"}, {"reserved-space", "2T", "2T"},
 		{"lease-expiry", "031", "31"}, {"lease-expiry", "Never", "never"}, {"place", " Reykjavík ", "Reykjavík"},
 	} {
 		if err := h.Set(c.name, c.value); err != nil {
@@ -101,7 +101,7 @@ func TestOptionValues(t *testing.T) {
 	}
 	for _, c := range []struct{ name, value string }{
 		{"allow-lan", "perhaps"}, {"allow-lan", ""}, {"port", "0"}, {"port", "65536"}, {"port", "-1"}, {"port", "0x50"},
-		{"reserved-space", "-1"}, {"reserved-space", "10 G"}, {"reserved-space", "9999999999T"}, {"reserved-space", "1e9"}, {"reserved-space", ""},
+		{"reserved-space", "-1"}, {"reserved-space", "10 X"}, {"reserved-space", "B"}, {"reserved-space", "9999999999T"}, {"reserved-space", "1e9"}, {"reserved-space", ""},
 		{"lease-expiry", "30"}, {"lease-expiry", "99999"}, {"lease-expiry", "soon"},
 		{"place", "a\nb"}, {"place", "\x1b[2J"}, {"place", "a\u202eb"}, {"place", strings.Repeat("x", 129)}, {"place", "\xff"},
 		{"persistence", "sometimes"}, {"nonsense", "on"}, {"", ""},

@@ -43,7 +43,7 @@ func (o *Option) canonical(value string) (string, error) {
 		if err != nil {
 			return "", o.wrong(value, "a size such as 500M, 10G or 1T")
 		}
-		return value, nil
+		return strings.TrimSuffix(strings.ReplaceAll(value, " ", ""), "B"), nil
 	case Days:
 		if lower == "never" {
 			return lower, nil
@@ -80,13 +80,13 @@ func checkLine(text string, least int) error {
 	return nil
 }
 
-// parseSize reads bytes with a decimal unit.
+// parseSize reads bytes with a decimal unit: "20G", and as people write it, "20 GB".
 func parseSize(text string) (int64, error) {
 	factor := int64(1)
-	digits := text
-	if n := len(text); n > 0 {
-		if i := strings.IndexByte("kMGT", text[n-1]); i >= 0 {
-			digits = text[:n-1]
+	digits := strings.TrimSuffix(text, "B")
+	if n := len(digits); n > 0 {
+		if i := strings.IndexByte("kMGT", digits[n-1]); i >= 0 {
+			digits = strings.TrimSpace(digits[:n-1])
 			for range i + 1 {
 				factor *= 1000
 			}

@@ -207,6 +207,10 @@ func TestBackupOfOneFolderInBetweenMakesNothingNew(t *testing.T) {
 		if err != nil || i > 0 && r.Sent > 100<<10 {
 			t.Errorf("run %d: %d bytes sent, %v", i+1, r.Sent, err)
 		}
+		// Who backs less up than the last time is told.
+		if dropped := len(r.Dropped); dropped != []int{0, len(only.Folders), 0}[i] {
+			t.Errorf("run %d: %q was left away", i+1, r.Dropped)
+		}
 	}
 }
 
