@@ -44,7 +44,8 @@ func WithFolder(list []manifest.Folder, path string, tier int) ([]manifest.Folde
 		return nil, err
 	}
 	list = slices.Clone(list)
-	if i := slices.IndexFunc(list, func(o manifest.Folder) bool { return o.Path == f.Path }); i >= 0 {
+	home, _ := os.UserHomeDir()
+	if i := slices.IndexFunc(list, func(o manifest.Folder) bool { return o.Resolve(home) == f.Resolve(home) }); i >= 0 {
 		list[i].Tier = tier
 		return list, nil
 	}

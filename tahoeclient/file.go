@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -101,11 +102,14 @@ func (c *Client) Get(ctx context.Context, file Cap, off, n int64) (io.ReadCloser
 		})
 		return body, err
 	}
-	r := &resuming{patience: patience{c: c}, ctx: ctx, op: op, file: file, off: off, left: n}
+	r := &resuming{patience: patience{c: c}, ctx: ctx, op: op, file: file, off: off, left: n, teaches: n >= segment}
 	if err := contextError(ctx); err != nil {
 		return nil, err
 	}
+	c.hangs.began()
+	r.ended = sync.OnceFunc(c.hangs.ended)
 	if err := r.reopen(nil); err != nil {
+		r.ended()
 		return nil, err
 	}
 	return r, nil
@@ -124,8 +128,9 @@ type resuming struct {
 	off, left int64 // of what is still to come
 	body      io.ReadCloser
 	since     int64         // bytes that came since the last failure
-	limit     time.Duration // of a wait, 0 as long as the gateway may need
-	longest   time.Duration // wait for a byte
+	longest   time.Duration // wait for a byte that came
+	teaches   bool          // hangs learns from it
+	ended     func()        // tells hangs, once
 	err       error         // for good
 }
 
@@ -136,14 +141,14 @@ func (r *resuming) Read(p []byte) (int, error) {
 		}
 		began := time.Now()
 		n, err := r.body.Read(p)
-		r.longest = max(r.longest, time.Since(began))
 		r.off += int64(n)
 		r.left -= int64(n)
 		if r.since += int64(n); r.since >= segment {
 			r.patience = patience{c: r.c}
 		}
 		if n > 0 {
-			if r.left == 0 {
+			r.longest = max(r.longest, time.Since(began))
+			if r.left == 0 && r.teaches {
 				r.c.hangs.waited(r.longest)
 			}
 			return n, nil
@@ -161,20 +166,17 @@ func (r *resuming) reopen(why error) error {
 	r.since = 0
 	for {
 		if why != nil {
-			early := r.early
 			if err := r.again(r.ctx, r.op, why); err != nil {
 				return err
 			}
-			if r.early > early {
-				r.c.hangs.gaveUp(r.limit)
-			}
 		}
-		if r.limit = 0; r.early < earlyTries {
-			r.limit = r.c.hangs.limit()
+		limit := time.Duration(0) // as long as the gateway may need
+		if r.early < earlyTries {
+			limit = r.c.hangs.limit()
 		}
 		began := time.Now()
 		var body io.ReadCloser
-		if body, why = r.c.open(r.ctx, r.op, r.file, r.off, r.left, r.limit); why == nil {
+		if body, why = r.c.open(r.ctx, r.op, r.file, r.off, r.left, limit); why == nil {
 			r.body = body
 			r.longest = max(r.longest, time.Since(began))
 			return nil
@@ -182,7 +184,10 @@ func (r *resuming) reopen(why error) error {
 	}
 }
 
-func (r *resuming) Close() error { return r.body.Close() }
+func (r *resuming) Close() error {
+	r.ended()
+	return r.body.Close()
+}
 
 // ReadAll is Get into memory. A negative n needs a capability that states its
 // size.

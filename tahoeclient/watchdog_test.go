@@ -86,7 +86,8 @@ func TestStoppedWatchdogNeverBarks(t *testing.T) {
 	}
 }
 
-// On a slow line every download waits: nothing is fetched twice because of that.
+// On a slow line every download waits, the longer the more there are: nothing is
+// fetched twice because of that.
 func TestLimitGrowsWithWhatDownloadsWait(t *testing.T) {
 	h := &hangs{least: 40 * time.Second}
 	want := func(when string, low, high time.Duration) {
@@ -95,19 +96,24 @@ func TestLimitGrowsWithWhatDownloadsWait(t *testing.T) {
 			t.Errorf("%s: %v", when, got)
 		}
 	}
-	want("at first", 2*time.Minute, 2*time.Minute)
-	h.gaveUp(2 * time.Minute)
-	want("after a server that hangs at once", 2*time.Minute, 2*time.Minute)
+	want("at first", 5*time.Minute, 6*time.Minute)
+	h.began()
 	h.waited(time.Second)
 	want("on a fast line", 40*time.Second, 40*time.Second)
-	for range 24 {
-		h.gaveUp(40 * time.Second)
+
+	h = &hangs{least: 40 * time.Second}
+	for range 3 {
+		h.began()
 	}
-	want("where all would be given up", 3*time.Minute, 4*time.Minute)
-	for range 100 {
-		h.waited(2 * time.Minute)
+	h.waited(26 * time.Second) // three segments over six lines of 20 kB/s
+	for range 15 {
+		h.began()
 	}
-	want("on a slow line", 11*time.Minute, 12*time.Minute)
+	want("when 18 share lines on which they take 150 s", 10*time.Minute, 20*time.Minute)
+	for range 17 {
+		h.ended()
+	}
+	want("for the last one", 40*time.Second, time.Minute)
 	if h := (&hangs{usual: time.Minute}); h.limit() != 0 {
 		t.Error("on this machine")
 	}

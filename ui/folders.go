@@ -22,10 +22,11 @@ type foldersUse struct {
 	title string
 	label string // of the button that leads on; empty: the usual one
 	step  string // of a longer way; may be empty
-	// have are those of a manifest; nil in a first backup, which chooses what to
-	// leave out, too.
-	have []manifest.Folder
-	then func([]manifest.Folder, core.Filters)
+	// change is for those of a manifest, which are in have. A first backup chooses
+	// what to leave out, too.
+	change bool
+	have   []manifest.Folder
+	then   func([]manifest.Folder, core.Filters)
 }
 
 // folders asks what to back up, and counts it while she chooses.
@@ -60,7 +61,7 @@ func newFolders(w *window, use foldersUse) *folders {
 	if use.label != "" {
 		f.Next.SetLabel(use.label)
 	}
-	f.Without.SetVisible(use.have == nil)
+	f.Without.SetVisible(!use.change)
 	f.Frame.Hide() // until there is something to choose
 	f.widths = must(gtk.SizeGroupNew(gtk.SIZE_GROUP_HORIZONTAL))
 	f.widths.AddWidget(f.Tiers)
@@ -78,7 +79,7 @@ func newFolders(w *window, use foldersUse) *folders {
 	desktop := desktopPresets()
 	run(f.ctx, func(ctx context.Context) (offer, error) { return offerOf(ctx, desktop), nil }, func(o offer, _ error) {
 		for _, p := range o.presets {
-			if use.have != nil {
+			if use.change {
 				p.chosen = false // those of the manifest are
 			}
 			if f.rowOf(tails.Expand(p.path)) == nil {

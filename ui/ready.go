@@ -25,6 +25,7 @@ type ready struct {
 	rows    map[core.Item]*readyRow
 	looking bool
 	wanted  bool           // to look, as soon as the grid is there
+	wrong   error          // with the date; the rest is looked at all the same
 	asked   core.ReadyPlan // what to look for
 }
 
@@ -57,11 +58,8 @@ func newReady(w *window, s *session) *ready {
 // look collects the facts anew; what was green is not until they are there.
 func (p *ready) look() {
 	p.quiet()
-	plan, err := p.plan()
-	if err != nil {
-		p.explain(err) // and the rest is looked at all the same
-	}
-	p.wanted, p.asked = true, plan
+	p.asked, p.wrong = p.plan()
+	p.wanted = true
 	p.s.connect()
 	for _, r := range p.rows {
 		r.row.Hide()
@@ -115,6 +113,9 @@ func (p *ready) ask() {
 		return grid.Ready(ctx, plan, new(progress.Tracker))
 	}, func(r *core.Readiness, err error) {
 		p.looking = false
+		if p.wanted { // once more, since then
+			return
+		}
 		if err != nil {
 			p.failed(err)
 			return
@@ -142,9 +143,12 @@ func (p *ready) show(r *core.Readiness) {
 	for item, row := range p.rows {
 		row.show(r.Green(item), readyText(r, item))
 	}
-	if r.Ready() {
+	switch {
+	case p.wrong != nil:
+		p.failed(p.wrong)
+	case r.Ready():
 		p.done(true, T("Everything Is Proven. You Can Wipe."))
-	} else {
+	default:
 		p.done(false, T("Not Everything Is Proven Yet. Do Not Wipe."))
 	}
 }

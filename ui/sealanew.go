@@ -30,7 +30,7 @@ func (w *window) shareAnew(before *manifest.Manifest, r backup.Report) {
 // changeFolders has other folders chosen for the manifest of s, and backs them up.
 func (w *window) changeFolders(s *session) {
 	before := s.opened.Owner
-	w.open(newFolders(w, foldersUse{title: T("Choose Folders"), label: T("_Use These Folders"), have: before.Folders, then: func(list []manifest.Folder, _ core.Filters) {
+	w.open(newFolders(w, foldersUse{title: T("Choose Folders"), label: T("_Use These Folders"), change: true, have: before.Folders, then: func(list []manifest.Folder, _ core.Filters) {
 		if slices.Equal(list, before.Folders) {
 			w.goBack()
 			return

@@ -43,7 +43,7 @@ func withFolder(list []manifest.Folder, path string, tier int) ([]manifest.Folde
 		return nil, err
 	}
 	if list, err = core.WithFolder(list, abs, tier); err != nil {
-		return nil, usageError{err}
+		return nil, usage("the folder %s cannot be backed up: its path has characters or a length that no manifest takes", shown(path))
 	}
 	return list, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -99,6 +101,9 @@ func (a *app) reseal(ctx context.Context, what string, change func(*manifest.Man
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if now, err := a.rewritable(what); err != nil || !bytes.Equal(now, data) {
+		return cmp.Or(err, fmt.Errorf("%s was changed by somebody else meanwhile; nothing was written", shown(a.manifest)))
 	}
 	return a.saveSealed(a.manifest, sealed, m, true)
 }

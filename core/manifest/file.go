@@ -27,8 +27,12 @@ func Save(path string, data []byte) error {
 	})
 }
 
-// Replace is Save that puts data in the place of whatever file is there.
+// Replace is Save that puts data in the place of whatever file is there, behind a
+// link, too.
 func Replace(path string, data []byte) error {
+	if behind, err := filepath.EvalSymlinks(path); err == nil {
+		path = behind
+	}
 	return save(path, data, func(temp string) error { return os.Rename(temp, path) })
 }
 

@@ -48,6 +48,21 @@ func TestSaveDoesNotFollowOrReplaceALink(t *testing.T) {
 	}
 }
 
+// The manifest on her stick is what a link to it stands for.
+func TestReplaceWritesBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	target, path := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, []byte("old"), 0o600), os.Symlink(target, path), Replace(path, []byte("new"))); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(target); err != nil || string(data) != "new" {
+		t.Errorf("behind the link stands %q, %v", data, err)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSymlink {
+		t.Errorf("the link is %v, %v", info, err)
+	}
+}
+
 // TestSaveLeavesNothingHalf looks at what is left when the last step cannot be done.
 func TestSaveLeavesNothingHalf(t *testing.T) {
 	dir := t.TempDir()

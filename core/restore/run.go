@@ -127,8 +127,12 @@ func (r *run) files(ctx context.Context) error {
 	close(before)
 	err := r.plan(gctx, func(w *window) {
 		// One window asks for its packs after the other, so that files are
-		// complete in their order and a run that is cut off has most of them.
+		// complete in their order and a run that is cut off has most of them. A
+		// tier has the lines for itself.
 		w.before, before = before, w.started
+		if w.final {
+			before = w.fetched
+		}
 		g.Go(func() error { return w.run(gctx, r) })
 	})
 	if werr := g.Wait(); werr != nil {
@@ -143,10 +147,8 @@ func (r *run) files(ctx context.Context) error {
 // plan goes through the listing once for each tier, so that what is needed
 // first is there first: complete, under its name, while the rest still comes.
 func (r *run) plan(ctx context.Context, start func(*window)) error {
-	tiers := r.tiers()
-	for i, tier := range tiers {
-		r.only = tier
-		if err := r.planTier(ctx, i == len(tiers)-1, start); err != nil {
+	for _, r.only = range r.tiers() {
+		if err := r.planTier(ctx, start); err != nil {
 			return err
 		}
 	}
@@ -164,7 +166,7 @@ func (r *run) tiers() (list []uint8) {
 	return slices.Compact(list)
 }
 
-func (r *run) planTier(ctx context.Context, last bool, start func(*window)) error {
+func (r *run) planTier(ctx context.Context, start func(*window)) error {
 	w := newWindow()
 	err := r.each(ctx, func(e *snapshot.Entry) error {
 		f, err := r.entry(ctx, e)
@@ -179,7 +181,7 @@ func (r *run) planTier(ctx context.Context, last bool, start func(*window)) erro
 		return nil
 	})
 	if err == nil && len(w.files) > 0 {
-		w.final = last
+		w.final = true
 		start(w)
 	}
 	return err

@@ -72,14 +72,15 @@ type window struct {
 	places map[spot][]place
 	bytes  int64
 	last   snapshot.PackID
-	final  bool // no other follows
+	final  bool // no other of its tier follows
 
-	before  <-chan struct{} // closed when the window before has asked for all its packs
-	started chan struct{}   // closed when this one has
+	before  <-chan struct{} // closed when this window may ask for its packs
+	started chan struct{}   // closed when it has asked for all of them
+	fetched chan struct{}   // closed when they have come, or will not
 }
 
 func newWindow() *window {
-	return &window{places: make(map[spot][]place), started: make(chan struct{})}
+	return &window{places: make(map[spot][]place), started: make(chan struct{}), fetched: make(chan struct{})}
 }
 
 // full reports whether e should start the next window. Where possible that is
@@ -136,6 +137,7 @@ func (w *window) run(ctx context.Context, r *run) error {
 }
 
 func (w *window) fetchAll(ctx context.Context, r *run) error {
+	defer close(w.fetched)
 	ranges, err := vault.Ranges(r.s, w.refs)
 	if err != nil {
 		return err

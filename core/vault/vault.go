@@ -264,8 +264,8 @@ func (v *Vault) requireServers(ctx context.Context) error {
 	return nil
 }
 
-// Complete fails with ErrTooFewServers when so many servers are away that an
-// object may seem lost which is not.
+// Complete fails with tahoeclient.ErrNotEnoughShares when so many servers are away
+// that an object may seem lost which is not.
 func (v *Vault) Complete(ctx context.Context) error {
 	grid, err := v.client.Grid(ctx)
 	if err != nil {
@@ -273,7 +273,7 @@ func (v *Vault) Complete(ctx context.Context) error {
 	}
 	usable, known := grid.Usable(), len(grid.Servers)
 	if usable < v.needed || known-usable > v.total-v.needed {
-		return v.client.Blame(ctx, fmt.Errorf("%w: %d of %d", ErrTooFewServers, usable, known))
+		return v.client.Blame(ctx, fmt.Errorf("%w: %d of %d", tahoeclient.ErrNotEnoughShares, usable, known))
 	}
 	return nil
 }
