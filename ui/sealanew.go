@@ -38,7 +38,7 @@ func (w *window) changeFolders(s *session) {
 		w.sealAnew(sealing{
 			purpose: T("The manifest is sealed once more, with the folders that you chose. Only the passphrase can do that. The copies that you gave away still bring everything back."),
 			before:  before,
-			fits:    func(s *session) bool { return s.owner() },
+			fits:    func(s *session) bool { return s.opened.Owner.Generation == before.Generation },
 			change:  func(a *core.Access) (*manifest.Manifest, error) { return a.WithFolders(list) },
 			then:    w.startBackup,
 		})

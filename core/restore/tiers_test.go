@@ -1,9 +1,11 @@
 package restore_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -12,6 +14,8 @@ import (
 	"hiddenbackup/core/restore"
 	"hiddenbackup/core/snapshot"
 	"hiddenbackup/core/vault"
+	"hiddenbackup/tahoeclient"
+	"hiddenbackup/tahoeclient/tahoetest"
 )
 
 // tiers backs up a large folder that comes first in the listing and is needed
@@ -60,4 +64,28 @@ func TestTheFirstHourComesFirst(t *testing.T) {
 	}
 	treetest.Same(t, filepath.Join(w.source, "a"), filepath.Join(out, "archive"))
 	treetest.Same(t, filepath.Join(w.source, "z"), filepath.Join(out, "urgent"))
+}
+
+// What is needed in the first hour has the lines for itself: nothing of what may
+// come later is asked for before it is there.
+func TestNothingElseIsFetchedBeforeTheFirstHourIsThere(t *testing.T) {
+	w, s := tiers(t, func(archive, urgent string) {
+		treetest.Write(t, archive, "film", treetest.Random(1, 24<<20))
+		treetest.Write(t, urgent, "contacts", treetest.Random(2, 100<<10))
+	})
+	client := tahoeclient.New(w.gateway.Socket(), tahoeclient.Options{IdleTimeout: time.Second, Attempts: 1})
+	t.Cleanup(client.Close)
+	v := vault.New(client, w.keys, vault.Options{Directory: w.dir, Needed: 3, Happy: 5, Total: 6})
+	// Once the listing is known, the first download is that of the contacts.
+	if err := restore.Entries(t.Context(), v, s, func(*snapshot.Entry) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	defer w.gateway.Hang(1, tahoetest.OpGet)()
+	if _, err := restore.Run(t.Context(), v, s, restore.Options{Places: restore.ResolvePlaces(s, out)}, nil); !errors.Is(err, tahoeclient.ErrNotAnswering) {
+		t.Fatalf("a download that hangs: %v", err)
+	}
+	if begun, err := os.ReadDir(filepath.Join(out, "archive")); err != nil || len(begun) > 0 {
+		t.Errorf("of the archive there is %v, %v", begun, err)
+	}
 }
