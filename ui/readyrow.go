@@ -30,10 +30,7 @@ func newReadyRow(label string, do func()) *readyRow {
 
 func (r *readyRow) show(green bool, text string) {
 	r.text.SetText(text)
-	style := must(r.icon.GetStyleContext())
-	style.RemoveClass("proven")
 	if green {
-		style.AddClass("proven")
 		r.icon.SetFromIconName("emblem-ok-symbolic", gtk.ICON_SIZE_BUTTON)
 		accessible.SetName(r.icon, T("Proven"))
 	} else {
