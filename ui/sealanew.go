@@ -31,7 +31,10 @@ func (w *window) shareAnew(before *manifest.Manifest, r backup.Report) {
 func (w *window) changeFolders(s *session) {
 	before := s.opened.Owner
 	w.open(newFolders(w, foldersUse{title: T("Choose Folders"), label: T("_Use These Folders"), change: true, have: before.Folders, then: func(list []manifest.Folder, _ core.Filters) {
-		if slices.Equal(list, before.Folders) {
+		same := func(a, b manifest.Folder) bool {
+			return a.Name == b.Name && a.Path == b.Path && a.Priority() == b.Priority() // no tier is one, too
+		}
+		if slices.EqualFunc(list, before.Folders, same) {
 			w.goBack()
 			return
 		}
